@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Backed inodes: FUSE inodes whose operations are answered in the kernel from
+ * an object of another file system, their backing.
+ *
+ * A backed inode has operation tables of its own; code for other inodes never
+ * sees one, but for the few shared entry points (d_revalidate, statfs, xattr
+ * handlers, evict), which test fuse_inode_backed() first.
+ *
+ * Every operation has the same shape: describe the call, ask
+ * fuse_backed_route() who answers, act on the backing under the credentials of
+ * its registration, and hand the result to fuse_backed_done().
+ */
+#ifndef _FS_FUSE_BACKED_H
+#define _FS_FUSE_BACKED_H
+
+#include "fuse_i.h"
+#include <linux/fuse_bpf.h>
+
+struct fs_parameter;
+
+/* Opcodes that are counted; all that FUSE has are below */
+#define FUSE_BACKED_NR_OPS 64
+
+/* Who answers a call; refusals are negative errnos */
+enum fuse_route {
+	FUSE_ROUTE_BACKING,
+	FUSE_ROUTE_DAEMON,
+};
+
+/**
+ * struct fuse_backed_call - an operation on a backed inode
+ * @opcode: enum fuse_opcode
+ * @rcu: the caller is in RCU-walk, nothing may sleep
+ * @inode: inode the operation is on, NULL where it has yet to be found
+ * @dir: directory in which @name is dealt with, or NULL
+ * @name: name in @dir, at most NAME_MAX bytes
+ * @in: what the request would carry to the daemon, by opcode, or NULL
+ * @cred: the caller's credentials, where the current ones are not; else NULL
+ */
+struct fuse_backed_call {
+	u32 opcode;
+	bool rcu;
+	struct inode *inode;
+	struct inode *dir;
+	const struct qstr *name;
+	const void *in;
+	const struct cred *cred;
+};
+
+#ifdef CONFIG_FUSE_BACKED
+
+/**
+ * struct fuse_backed_conn - connection with backed inodes
+ * @root: registration that the root directory is served from, NULL after umount
+ * @stats: FUSE_BACKED_NR_OPS elements, indexed by opcode
+ * @daemonless: there is no daemon, and there was none
+ */
+struct fuse_backed_conn {
+	struct fuse_backing *root;
+	struct fuse_op_stats __percpu *stats;
+	bool daemonless;
+};
+
+static inline bool fuse_inode_backed(const struct inode *inode)
+{
+	return get_fuse_inode(inode)->backed.dentry;
+}
+
+/*
+ * Made by the kernel below a backed directory: the daemon has no name for it. A
+ * comparison in the inode hash must know this before the inode is filled in,
+ * when all that is set is what it is hashed by.
+ */
+static inline bool fuse_inode_kernel_made(const struct inode *inode)
+{
+	return inode->i_private;
+}
+
+static inline struct fuse_backed *fuse_backed(const struct inode *inode)
+{
+	return &get_fuse_inode(inode)->backed;
+}
+
+static inline struct path fuse_backed_path(const struct inode *inode)
+{
+	const struct fuse_backed *fbk = fuse_backed(inode);
+
+	return (struct path) { .mnt = fbk->fb->mnt, .dentry = fbk->dentry };
+}
+
+static inline const struct cred *fuse_backed_cred(const struct inode *inode)
+{
+	return fuse_backed(inode)->fb->cred;
+}
+
+/* A dentry that is being freed, which RCU-walk may still see */
+static inline void fuse_backed_forget_name(struct fuse_dentry *fd)
+{
+	dput(fd->backing);
+}
+
+/* backed_mount.c */
+int fuse_backed_parse_fd(struct fs_context *fsc, struct fs_parameter *param,
+			 int fd);
+int fuse_backed_check_context(struct fs_context *fsc);
+int fuse_backed_fill_super(struct super_block *sb, struct fuse_fs_context *ctx);
+void fuse_backed_show_options(struct seq_file *m, struct fuse_conn *fc);
+void fuse_backed_umount(struct fuse_conn *fc);
+void fuse_backed_conn_free(struct fuse_conn *fc);
+
+/* backed_node.c */
+void fuse_backed_init_inode(struct inode *inode, struct fuse_backing *fb,
+			    struct dentry *backing);
+struct inode *fuse_backed_iget(struct super_block *sb, struct fuse_backing *fb,
+			       struct dentry *backing);
+void fuse_backed_copyattr(struct inode *inode);
+void fuse_backed_evict(struct inode *inode);
+
+/* backed_call.c */
+int fuse_backed_route(const struct fuse_backed_call *call);
+void fuse_backed_done(const struct fuse_backed_call *call, ssize_t ret);
+void fuse_backed_count_daemon(struct fuse_conn *fc, u32 opcode);
+void fuse_backed_read_stats(struct fuse_conn *fc, u32 opcode,
+			    struct fuse_op_stats *sum);
+
+/* backed_control.c; fuse_backed_control() is in dev.h */
+long fuse_backed_dir_ioctl(struct file *file, unsigned int cmd,
+			   unsigned long arg);
+
+/* backed_namei.c */
+struct dentry *fuse_backed_lookup(struct inode *dir, struct dentry *entry,
+				  unsigned int flags);
+bool fuse_backed_revalidate(struct inode *dir, const struct qstr *name,
+			    struct dentry *entry, unsigned int flags, int *ret);
+bool fuse_backed_names_are_bytes(const struct dentry *backing);
+
+/* backed_inode.c */
+extern const struct inode_operations fuse_backed_dir_iops;
+extern const struct inode_operations fuse_backed_symlink_iops;
+extern const struct inode_operations fuse_backed_common_iops;
+int fuse_backed_statfs(struct dentry *dentry, struct kstatfs *buf);
+
+/* backed_dir.c */
+extern const struct file_operations fuse_backed_dir_fops;
+int fuse_backed_release(struct inode *inode, struct file *file);
+loff_t fuse_backed_llseek(struct file *file, loff_t offset, int whence);
+
+/* backed_file.c */
+extern const struct file_operations fuse_backed_file_fops;
+
+#else /* !CONFIG_FUSE_BACKED */
+
+static inline bool fuse_inode_backed(const struct inode *inode)
+{
+	return false;
+}
+
+static inline bool fuse_inode_kernel_made(const struct inode *inode)
+{
+	return false;
+}
+
+static inline int fuse_backed_parse_fd(struct fs_context *fsc,
+				       struct fs_parameter *param, int fd)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int fuse_backed_check_context(struct fs_context *fsc)
+{
+	struct fuse_fs_context *ctx = fsc->fs_private;
+
+	return ctx->daemonless ? -EOPNOTSUPP : 0;
+}
+
+static inline int fuse_backed_fill_super(struct super_block *sb,
+					 struct fuse_fs_context *ctx)
+{
+	return 0;
+}
+
+static inline void fuse_backed_show_options(struct seq_file *m,
+					    struct fuse_conn *fc)
+{
+}
+
+static inline void fuse_backed_umount(struct fuse_conn *fc)
+{
+}
+
+static inline void fuse_backed_conn_free(struct fuse_conn *fc)
+{
+}
+
+static inline void fuse_backed_evict(struct inode *inode)
+{
+}
+
+static inline void fuse_backed_count_daemon(struct fuse_conn *fc, u32 opcode)
+{
+}
+
+static inline void fuse_backed_forget_name(struct fuse_dentry *fd)
+{
+}
+
+static inline bool fuse_backed_revalidate(struct inode *dir,
+					  const struct qstr *name,
+					  struct dentry *entry,
+					  unsigned int flags, int *ret)
+{
+	return false;
+}
+
+static inline int fuse_backed_statfs(struct dentry *dentry, struct kstatfs *buf)
+{
+	return -EOPNOTSUPP;
+}
+
+#endif /* CONFIG_FUSE_BACKED */
+
+#endif /* _FS_FUSE_BACKED_H */

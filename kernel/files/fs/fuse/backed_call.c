@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Backed inodes: who answers a call, and how it is counted.
+ */
+
+#include "backed.h"
+#include "filter.h"
+
+/*
+ * Counters are per CPU and never read on the way of an operation; an increment
+ * is one instruction.
+ */
+#define fuse_backed_count(fc, opcode, field) \
+	this_cpu_inc((fc)->backed->stats[opcode].field)
+
+static struct fuse_conn *fuse_backed_call_conn(const struct fuse_backed_call *call)
+{
+	return get_fuse_conn(call->dir ?: call->inode);
+}
+
+/**
+ * fuse_backed_route - who answers an operation on a backed inode
+ * @call: the operation
+ *
+ * Context: any lock that the VFS holds for the operation; may sleep unless
+ * @call->rcu.
+ * Return: enum fuse_route, or a negative errno that is the operation's result.
+ * -ECHILD only with @call->rcu: ask again outside RCU-walk.
+ */
+int fuse_backed_route(const struct fuse_backed_call *call)
+{
+	struct fuse_conn *fc = fuse_backed_call_conn(call);
+	int verdict = fuse_filter_pre(fc, call);
+
+	switch (verdict) {
+	case FUSE_FILTER_DEFAULT:
+	case FUSE_FILTER_BACKING:
+		return FUSE_ROUTE_BACKING;
+	case FUSE_FILTER_DAEMON:
+		return FUSE_ROUTE_DAEMON;
+	case -ECHILD:
+		return verdict;
+	default:
+		fuse_backed_count(fc, call->opcode, denied);
+		return verdict;
+	}
+}
+
+/**
+ * fuse_backed_done - account for an operation that the backing answered
+ * @call: the operation
+ * @ret: its result, a negative errno if it failed
+ */
+void fuse_backed_done(const struct fuse_backed_call *call, ssize_t ret)
+{
+	struct fuse_conn *fc = fuse_backed_call_conn(call);
+
+	fuse_backed_count(fc, call->opcode, backing);
+	if (ret < 0)
+		fuse_backed_count(fc, call->opcode, errors);
+}
+
+/**
+ * fuse_backed_count_daemon - count a request that goes to the daemon
+ * @fc: connection
+ * @opcode: of the request
+ */
+void fuse_backed_count_daemon(struct fuse_conn *fc, u32 opcode)
+{
+	if (fc->backed && opcode < FUSE_BACKED_NR_OPS)
+		fuse_backed_count(fc, opcode, daemon);
+}
+
+/**
+ * fuse_backed_read_stats - sum up the counters of an opcode
+ * @fc: connection with backed inodes
+ * @opcode: below FUSE_BACKED_NR_OPS
+ * @sum: filled in
+ */
+void fuse_backed_read_stats(struct fuse_conn *fc, u32 opcode,
+			    struct fuse_op_stats *sum)
+{
+	const struct fuse_op_stats *stats;
+	int cpu;
+
+	*sum = (struct fuse_op_stats) {};
+	for_each_possible_cpu(cpu) {
+		stats = per_cpu_ptr(fc->backed->stats, cpu) + opcode;
+		sum->backing += READ_ONCE(stats->backing);
+		sum->daemon += READ_ONCE(stats->daemon);
+		sum->denied += READ_ONCE(stats->denied);
+		sum->errors += READ_ONCE(stats->errors);
+	}
+}

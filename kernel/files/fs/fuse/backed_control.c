@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Backed inodes: the requests of <linux/fuse_bpf.h>.
+ */
+
+#include "backed.h"
+#include "dev.h"
+#include "filter.h"
+
+#include <linux/uaccess.h>
+
+#define FUSE_BACKED_OPS (BIT_ULL(FUSE_LOOKUP) | BIT_ULL(FUSE_GETATTR) |	\
+			 BIT_ULL(FUSE_READLINK) | BIT_ULL(FUSE_OPEN) |	\
+			 BIT_ULL(FUSE_READ) | BIT_ULL(FUSE_STATFS) |	\
+			 BIT_ULL(FUSE_RELEASE) | BIT_ULL(FUSE_OPENDIR) | \
+			 BIT_ULL(FUSE_READDIR) | BIT_ULL(FUSE_RELEASEDIR) | \
+			 BIT_ULL(FUSE_ACCESS) | BIT_ULL(FUSE_LSEEK) |	\
+			 BIT_ULL(FUSE_STATX))
+
+static long fuse_backed_query(void __user *arg, size_t size)
+{
+	struct fuse_bpf_query query = {
+		.abi = FUSE_BPF_ABI,
+		.features = FUSE_BPF_BACKED_ROOT | FUSE_BPF_DAEMONLESS,
+		.backed_ops[0] = FUSE_BACKED_OPS,
+	};
+
+	fuse_filter_query(&query);
+	return copy_struct_to_user(arg, size, &query, sizeof(query), NULL);
+}
+
+static bool fuse_backed_may_look(const struct fuse_conn *fc)
+{
+	return uid_eq(current_fsuid(), fc->user_id) || capable(CAP_SYS_ADMIN);
+}
+
+static long fuse_backed_stats(struct fuse_conn *fc, void __user *arg, size_t size)
+{
+	struct fuse_op_stats __user *ops;
+	struct fuse_bpf_stats stats;
+	struct fuse_op_stats sum;
+	u32 op;
+	int err;
+
+	err = copy_struct_from_user(&stats, sizeof(stats), arg, size);
+	if (err)
+		return err;
+	if (stats.reserved)
+		return -EINVAL;
+	if (!fc->backed)
+		return -EOPNOTSUPP;
+	if (!fuse_backed_may_look(fc))
+		return -EPERM;
+
+	ops = u64_to_user_ptr(stats.ops);
+	for (op = 0; op < min(stats.nr, FUSE_BACKED_NR_OPS); op++) {
+		fuse_backed_read_stats(fc, op, &sum);
+		if (copy_to_user(&ops[op], &sum, sizeof(sum)))
+			return -EFAULT;
+	}
+	stats.nr = FUSE_BACKED_NR_OPS;
+	return copy_struct_to_user(arg, size, &stats, sizeof(stats), NULL);
+}
+
+static long fuse_backed_list(struct fuse_conn *fc, void __user *arg, size_t size)
+{
+	struct fuse_filter_list list;
+	int err;
+
+	err = copy_struct_from_user(&list, sizeof(list), arg, size);
+	if (err)
+		return err;
+	if (list.reserved)
+		return -EINVAL;
+	if (!fuse_backed_may_look(fc))
+		return -EPERM;
+
+	err = fuse_filter_list(fc, u64_to_user_ptr(list.filters), &list.nr);
+	if (err)
+		return err;
+	return copy_struct_to_user(arg, size, &list, sizeof(list), NULL);
+}
+
+static long fuse_backed_attach(struct fuse_conn *fc, void __user *arg, size_t size)
+{
+	struct fuse_filter_attach attach;
+	int err;
+
+	err = copy_struct_from_user(&attach, sizeof(attach), arg, size);
+	if (err)
+		return err;
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (!fc->backed)
+		return -EOPNOTSUPP;
+
+	err = fuse_filter_attach(fc, &attach);
+	if (err)
+		return err;
+
+	/* The caller must learn the id of what it attached, or not have done it */
+	err = copy_struct_to_user(arg, size, &attach, sizeof(attach), NULL);
+	if (err)
+		fuse_filter_detach(fc, attach.id);
+	return err;
+}
+
+static long fuse_backed_detach(struct fuse_conn *fc, void __user *arg, size_t size)
+{
+	struct fuse_filter_detach detach;
+	int err;
+
+	err = copy_struct_from_user(&detach, sizeof(detach), arg, size);
+	if (err)
+		return err;
+	if (detach.flags)
+		return -EINVAL;
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	return fuse_filter_detach(fc, detach.id);
+}
+
+static bool fuse_backed_is(unsigned int cmd, unsigned int known)
+{
+	/* All of version 1 of each argument must be there */
+	return extensible_ioctl_valid(cmd, known, _IOC_SIZE(known));
+}
+
+/**
+ * fuse_backed_control - handle a request
+ * @fc: connection, NULL for a device that is not mounted
+ * @cmd: FUSE_IOC_*
+ * @arg: address of the argument
+ *
+ * Return: as <linux/fuse_bpf.h> says; -ENOTTY for what is none of ours
+ */
+long fuse_backed_control(struct fuse_conn *fc, unsigned int cmd,
+			 unsigned long arg)
+{
+	void __user *argp = (void __user *)arg;
+	size_t size = _IOC_SIZE(cmd);
+
+	if (_IOC_TYPE(cmd) != FUSE_BPF_IOC_MAGIC ||
+	    _IOC_NR(cmd) < _IOC_NR(FUSE_IOC_QUERY))
+		return -ENOTTY;
+	if (fuse_backed_is(cmd, FUSE_IOC_QUERY))
+		return fuse_backed_query(argp, size);
+	if (!fc)
+		return -ENODEV;
+	if (fuse_backed_is(cmd, FUSE_IOC_STATS))
+		return fuse_backed_stats(fc, argp, size);
+	if (fuse_backed_is(cmd, FUSE_IOC_FILTER_ATTACH))
+		return fuse_backed_attach(fc, argp, size);
+	if (fuse_backed_is(cmd, FUSE_IOC_FILTER_DETACH))
+		return fuse_backed_detach(fc, argp, size);
+	if (fuse_backed_is(cmd, FUSE_IOC_FILTER_LIST))
+		return fuse_backed_list(fc, argp, size);
+	return -ENOTTY;
+}
+
+long fuse_backed_dir_ioctl(struct file *file, unsigned int cmd,
+			   unsigned long arg)
+{
+	return fuse_backed_control(get_fuse_conn(file_inode(file)), cmd, arg);
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Backed inodes: reading directories.
+ */
+
+#include "backed.h"
+#include "filter.h"
+
+#include <linux/file.h>
+#include <linux/sched/signal.h>
+
+static int fuse_backed_dir_open(struct inode *inode, struct file *file)
+{
+	const struct path backing = fuse_backed_path(inode);
+	const struct fuse_backed_call call = {
+		.opcode = FUSE_OPENDIR,
+		.inode = inode,
+	};
+	struct fuse_file *ff;
+	struct file *dir;
+
+	if (!fuse_backed_names_are_bytes(backing.dentry))
+		return -EOPNOTSUPP;
+
+	ff = fuse_file_alloc(get_fuse_mount(inode), false);
+	if (!ff)
+		return -ENOMEM;
+
+	dir = dentry_open(&backing, O_RDONLY | O_DIRECTORY | O_LARGEFILE,
+			  fuse_backed_cred(inode));
+	fuse_backed_done(&call, PTR_ERR_OR_ZERO(dir));
+	if (IS_ERR(dir)) {
+		fuse_file_free(ff);
+		return PTR_ERR(dir);
+	}
+
+	ff->passthrough = dir;
+	ff->cred = get_cred(fuse_backed_cred(inode));
+	file->private_data = ff;
+	return 0;
+}
+
+/**
+ * fuse_backed_release - close what fuse_backed_open() or its twin for
+ *			 directories opened
+ * @inode: backed inode
+ * @file: a file on it
+ */
+int fuse_backed_release(struct inode *inode, struct file *file)
+{
+	struct fuse_file *ff = file->private_data;
+
+	fuse_passthrough_release(ff, NULL);
+	fuse_file_free(ff);
+	return 0;
+}
+
+/**
+ * fuse_backed_llseek - move the position, by the rules of the backing
+ * @file: open file on a backed inode
+ * @offset: by @whence
+ * @whence: SEEK_*
+ *
+ * The backing file's own position is only a scratch place, which the lock of
+ * our inode keeps to one caller.
+ */
+loff_t fuse_backed_llseek(struct file *file, loff_t offset, int whence)
+{
+	struct inode *inode = file_inode(file);
+	struct fuse_file *ff = file->private_data;
+	struct file *backing = ff->passthrough;
+	loff_t ret;
+
+	inode_lock(inode);
+	backing->f_pos = file->f_pos;
+	scoped_with_creds(ff->cred)
+		ret = vfs_llseek(backing, offset, whence);
+	if (ret >= 0)
+		file->f_pos = backing->f_pos;
+	inode_unlock(inode);
+	return ret;
+}
+
+struct fuse_backed_readdir {
+	struct dir_context ctx;
+	struct dir_context *caller;
+	struct inode *dir;
+	const struct cred *cred;
+};
+
+static bool fuse_backed_shows(struct fuse_backed_readdir *rd, const char *name,
+			      int namelen, u64 ino, unsigned int type)
+{
+	const struct fuse_filter_dirent entry = { .ino = ino, .type = type };
+	const struct qstr qname = QSTR_INIT(name, namelen);
+	const struct fuse_backed_call call = {
+		.opcode = FUSE_READDIR,
+		.dir = rd->dir,
+		.name = &qname,
+		.in = &entry,
+		/* The backing is being read with other credentials than these */
+		.cred = rd->cred,
+	};
+
+	return fuse_backed_route(&call) == FUSE_ROUTE_BACKING;
+}
+
+/*
+ * Called by the backing for each entry, with the backing's directory locked.
+ * Offsets are the backing's own; an entry that is left out leaves no mark.
+ */
+static bool fuse_backed_filldir(struct dir_context *ctx, const char *name,
+				int namelen, loff_t offset, u64 ino,
+				unsigned int type)
+{
+	struct fuse_backed_readdir *rd =
+		container_of(ctx, struct fuse_backed_readdir, ctx);
+	bool dot = name_is_dot_dotdot(name, namelen);
+
+	/* What lies above the root of the mount is none of the caller's business */
+	if (dot && namelen == 2 && rd->dir == d_inode(rd->dir->i_sb->s_root))
+		ino = rd->dir->i_ino;
+
+	if (!dot && !fuse_backed_shows(rd, name, namelen, ino, type & S_DT_MASK))
+		return !fatal_signal_pending(current);
+
+	return rd->caller->actor(rd->caller, name, namelen, offset, ino, type);
+}
+
+static int fuse_backed_iterate(struct file *file, struct dir_context *caller)
+{
+	struct fuse_file *ff = file->private_data;
+	struct file *backing = ff->passthrough;
+	struct fuse_backed_readdir rd = {
+		.ctx.actor = fuse_backed_filldir,
+		.ctx.count = caller->count,
+		.ctx.dt_flags_mask = caller->dt_flags_mask,
+		.caller = caller,
+		.dir = file_inode(file),
+		.cred = current_cred(),
+	};
+	const struct fuse_backed_call call = {
+		.opcode = FUSE_READDIR,
+		.inode = rd.dir,
+	};
+	int err;
+
+	/* Serialized by the lock of our file's position */
+	backing->f_pos = caller->pos;
+	scoped_with_creds(ff->cred)
+		err = iterate_dir(backing, &rd.ctx);
+	caller->pos = backing->f_pos;
+	fuse_backed_done(&call, err);
+	return err;
+}
+
+const struct file_operations fuse_backed_dir_fops = {
+	.llseek		= fuse_backed_llseek,
+	.read		= generic_read_dir,
+	.iterate_shared	= fuse_backed_iterate,
+	.open		= fuse_backed_dir_open,
+	.release	= fuse_backed_release,
+	.unlocked_ioctl	= fuse_backed_dir_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+};

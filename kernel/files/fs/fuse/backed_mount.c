@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Backed inodes: mounts whose root directory is backed, with a daemon or
+ * without.
+ *
+ * A daemonless mount has a connection that is aborted from the start: whatever
+ * would go to a daemon ends with ENOTCONN.
+ */
+
+#include "backed.h"
+#include "dev.h"
+#include "filter.h"
+
+#include <linux/file.h>
+#include <linux/fs_context.h>
+#include <linux/fs_parser.h>
+#include <linux/seq_file.h>
+
+/**
+ * fuse_backed_parse_fd - take the mount option "backing"
+ * @fsc: context of the mount
+ * @param: the option, which may hold a file
+ * @fd: file descriptor number, where @param holds none
+ *
+ * O_PATH descriptors are taken. Everything but the descriptor itself is checked
+ * by fuse_backed_check_context(), when all options are known.
+ */
+int fuse_backed_parse_fd(struct fs_context *fsc, struct fs_parameter *param,
+			 int fd)
+{
+	struct fuse_fs_context *ctx = fsc->fs_private;
+
+	if (ctx->backing)
+		return invalfc(fsc, "Multiple backings specified");
+
+	ctx->backing = param->type == fs_value_is_file ?
+		get_file(param->file) : fget_raw(fd);
+	return ctx->backing ? 0 : -EBADF;
+}
+
+/* Is a stack of file systems on top of @sb one that we can add to? */
+static int fuse_backed_check_stack(struct fs_context *fsc, struct super_block *sb)
+{
+	if (sb->s_type == fsc->fs_type && get_fuse_conn_super(sb)->backed) {
+		errorfc(fsc, "backing is itself on a backed mount");
+		return -ELOOP;
+	}
+	if (sb->s_stack_depth >= FILESYSTEM_MAX_STACK_DEPTH) {
+		errorfc(fsc, "backing is stacked too deep");
+		return -ELOOP;
+	}
+	return 0;
+}
+
+static int fuse_backed_check_backing(struct fs_context *fsc)
+{
+	struct fuse_fs_context *ctx = fsc->fs_private;
+	const struct dentry *dentry = ctx->backing->f_path.dentry;
+
+	/* As for any registration of a backing file: see fuse-passthrough.rst */
+	if (fsc->user_ns != &init_user_ns || !capable(CAP_SYS_ADMIN)) {
+		errorfc(fsc, "a backing needs CAP_SYS_ADMIN");
+		return -EPERM;
+	}
+	if (ctx->is_bdev)
+		return invalfc(fsc, "a block device mount takes no backing");
+	if (ctx->fud && fuse_dev_is_installed(ctx->fud))
+		return invalfc(fsc, "fuse device is mounted already");
+	if (!d_is_dir(dentry)) {
+		errorfc(fsc, "backing is no directory");
+		return -ENOTDIR;
+	}
+	if (!fuse_backed_names_are_bytes(dentry)) {
+		errorfc(fsc, "backing folds case or compares names by its own rules");
+		return -EOPNOTSUPP;
+	}
+	return fuse_backed_check_stack(fsc, dentry->d_sb);
+}
+
+/**
+ * fuse_backed_check_context - do the options of a mount go together?
+ * @fsc: context of the mount, with all options in
+ *
+ * Fills in what a mount with a daemon has to say of itself and one without need
+ * not: the type of the root, the owner.
+ *
+ * Return: 0; EINVAL options that contradict, EPERM no CAP_SYS_ADMIN, ENOTDIR,
+ * ELOOP on a backed mount or stacked too deep, EOPNOTSUPP names with several
+ * spellings
+ */
+int fuse_backed_check_context(struct fs_context *fsc)
+{
+	struct fuse_fs_context *ctx = fsc->fs_private;
+	int err;
+
+	if (!ctx->backing)
+		return ctx->daemonless ?
+			invalfc(fsc, "daemonless needs a backing") : 0;
+	if (ctx->daemonless && ctx->fud)
+		return invalfc(fsc, "daemonless and fd contradict");
+
+	err = fuse_backed_check_backing(fsc);
+	if (err)
+		return err;
+
+	if (!ctx->daemonless)
+		return S_ISDIR(ctx->rootmode) ? 0 :
+			invalfc(fsc, "a backed root is a directory");
+
+	ctx->rootmode = file_inode(ctx->backing)->i_mode;
+	ctx->rootmode_present = true;
+	if (!ctx->user_id_present)
+		ctx->user_id = current_euid();
+	if (!ctx->group_id_present)
+		ctx->group_id = current_egid();
+	ctx->user_id_present = true;
+	ctx->group_id_present = true;
+	return 0;
+}
+
+static struct fuse_backing *fuse_backed_register(struct file *file)
+{
+	struct fuse_backing *fb = kzalloc_obj(*fb, GFP_KERNEL_ACCOUNT);
+
+	if (!fb)
+		return NULL;
+
+	fb->file = get_file(file);
+	fb->mnt = file->f_path.mnt;
+	fb->cred = get_current_cred();
+	refcount_set(&fb->count, 1);
+	return fb;
+}
+
+static struct fuse_backed_conn *fuse_backed_conn_new(struct file *backing)
+{
+	struct fuse_backed_conn *fbc = kzalloc_obj(*fbc, GFP_KERNEL_ACCOUNT);
+
+	if (!fbc)
+		return NULL;
+
+	fbc->stats = __alloc_percpu_gfp(sizeof(*fbc->stats) * FUSE_BACKED_NR_OPS,
+					__alignof__(*fbc->stats),
+					GFP_KERNEL_ACCOUNT);
+	fbc->root = fuse_backed_register(backing);
+	if (fbc->stats && fbc->root)
+		return fbc;
+
+	fuse_backing_put(fbc->root);
+	free_percpu(fbc->stats);
+	kfree(fbc);
+	return NULL;
+}
+
+/**
+ * fuse_backed_fill_super - back the root of a mount that is being made
+ * @sb: super block with its root
+ * @ctx: mount context, checked
+ */
+int fuse_backed_fill_super(struct super_block *sb, struct fuse_fs_context *ctx)
+{
+	struct fuse_conn *fc = get_fuse_conn_super(sb);
+	struct dentry *dentry;
+
+	if (!ctx->backing)
+		return 0;
+
+	fc->backed = fuse_backed_conn_new(ctx->backing);
+	if (!fc->backed)
+		return -ENOMEM;
+
+	dentry = ctx->backing->f_path.dentry;
+	sb->s_stack_depth = dentry->d_sb->s_stack_depth + 1;
+	/* A file handle would ask the daemon about nodes that it has no name for */
+	sb->s_export_op = NULL;
+	fuse_backed_init_inode(d_inode(sb->s_root), fc->backed->root, dentry);
+
+	fc->backed->daemonless = ctx->daemonless;
+	if (ctx->daemonless)
+		fuse_chan_abort(fc->chan, false);
+	return 0;
+}
+
+/**
+ * fuse_backed_show_options - say in /proc/mounts what a mount is backed by
+ * @m: where to
+ * @fc: any connection
+ */
+void fuse_backed_show_options(struct seq_file *m, struct fuse_conn *fc)
+{
+	if (!fc->backed)
+		return;
+
+	seq_puts(m, ",backing=");
+	seq_path(m, &fc->backed->root->file->f_path, " \t\n\\,");
+	if (fc->backed->daemonless)
+		seq_puts(m, ",daemonless");
+}
+
+/**
+ * fuse_backed_umount - let go of the backing and of the filters
+ * @fc: connection whose last mount is gone
+ *
+ * A daemon may keep the connection for as long as it likes, but not what the
+ * connection was about.
+ */
+void fuse_backed_umount(struct fuse_conn *fc)
+{
+	fuse_filter_end(fc);
+	if (fc->backed) {
+		fuse_backing_put(fc->backed->root);
+		fc->backed->root = NULL;
+	}
+}
+
+/**
+ * fuse_backed_conn_free - free what RCU-walk may have used until now
+ * @fc: connection that is being freed, after a grace period
+ */
+void fuse_backed_conn_free(struct fuse_conn *fc)
+{
+	if (!fc->backed)
+		return;
+
+	free_percpu(fc->backed->stats);
+	kfree(fc->backed);
+}

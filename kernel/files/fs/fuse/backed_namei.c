@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Backed inodes: finding names.
+ *
+ * The dentry of a name in a backed directory remembers the backing's dentry for
+ * that name, positive or negative, and the value of its d_seq at a moment when
+ * it was known to be hashed under that name. As long as d_seq has not moved, the
+ * name was neither renamed nor removed nor created behind our back: one compare
+ * revalidates it, in RCU-walk too.
+ */
+
+#include "backed.h"
+
+#include <linux/namei.h>
+
+/*
+ * Readers of the pair (fd->backing, fd->backing_seq) hold no lock. The writer
+ * clears the pointer before it changes the sequence number; a reader that finds
+ * the same pointer before and after it read the number has a matching pair.
+ */
+static struct dentry *fuse_backed_set_name(struct dentry *entry,
+					   struct dentry *backing,
+					   unsigned int seq)
+{
+	struct fuse_dentry *fd = entry->d_fsdata;
+	struct dentry *old;
+
+	spin_lock(&entry->d_lock);
+	old = fd->backing;
+	WRITE_ONCE(fd->backing, NULL);
+	/* Pairs with read_seqcount_retry() in fuse_backed_name_valid() */
+	smp_wmb();
+	WRITE_ONCE(fd->backing_seq, seq);
+	/* Pairs with smp_load_acquire() there */
+	smp_store_release(&fd->backing, backing);
+	spin_unlock(&entry->d_lock);
+	return old;
+}
+
+/* Does @entry still stand for what its name meant when it was remembered? */
+static bool fuse_backed_name_valid(const struct dentry *entry)
+{
+	const struct fuse_dentry *fd = entry->d_fsdata;
+	struct dentry *backing;
+	unsigned int seq;
+
+	guard(rcu)();
+	/* Pairs with smp_store_release() in fuse_backed_set_name() */
+	backing = smp_load_acquire(&fd->backing);
+	if (!backing || backing->d_flags & DCACHE_OP_REVALIDATE)
+		return false;
+
+	seq = READ_ONCE(fd->backing_seq);
+	if (read_seqcount_retry(&backing->d_seq, seq))
+		return false;
+	return READ_ONCE(fd->backing) == backing;
+}
+
+/*
+ * Remember @backing as what the name of @entry stands for. Its d_lock keeps out
+ * all that change d_seq; if the name has moved on since it was looked up,
+ * nothing is remembered and the next walk looks again.
+ */
+static void fuse_backed_remember_name(struct dentry *entry,
+				      struct dentry *parent,
+				      struct dentry *backing,
+				      const struct qstr *name)
+{
+	struct dentry *keep = NULL;
+	unsigned int seq;
+
+	spin_lock(&backing->d_lock);
+	if (!d_unhashed(backing) && backing->d_parent == parent &&
+	    backing->d_name.len == name->len &&
+	    !memcmp(backing->d_name.name, name->name, name->len)) {
+		seq = raw_seqcount_begin(&backing->d_seq);
+		keep = dget_dlock(backing);
+	}
+	spin_unlock(&backing->d_lock);
+
+	if (keep)
+		dput(fuse_backed_set_name(entry, keep, seq));
+}
+
+/**
+ * fuse_backed_names_are_bytes - is a name one string of bytes, and no other?
+ * @backing: a directory
+ *
+ * Where the backing folds case or compares names by rules of its own, a name has
+ * several spellings, and a rule about one would not cover the others.
+ */
+bool fuse_backed_names_are_bytes(const struct dentry *backing)
+{
+	if (IS_CASEFOLDED(d_inode(backing)))
+		return false;
+	if (sb_has_encoding(backing->d_sb))
+		return true;
+	return !(backing->d_flags & (DCACHE_OP_HASH | DCACHE_OP_COMPARE));
+}
+
+/* Returns the backing's dentry for a name, which may be negative. */
+static struct dentry *fuse_backed_find(struct inode *dir, const struct qstr *name)
+{
+	const struct fuse_backed *fbk = fuse_backed(dir);
+	struct dentry *backing;
+
+	if (!fuse_backed_names_are_bytes(fbk->dentry))
+		return ERR_PTR(-EOPNOTSUPP);
+
+	scoped_with_creds(fbk->fb->cred)
+		backing = lookup_one_unlocked(mnt_idmap(fbk->fb->mnt),
+					      &QSTR_LEN(name->name, name->len),
+					      fbk->dentry);
+	if (IS_ERR(backing))
+		return backing;
+
+	/* What would have to be mounted first is not part of the tree */
+	if (backing->d_flags & (DCACHE_NEED_AUTOMOUNT | DCACHE_MANAGE_TRANSIT)) {
+		dput(backing);
+		return ERR_PTR(-EREMOTE);
+	}
+	return backing;
+}
+
+static struct dentry *fuse_backed_lookup_backing(struct inode *dir,
+						 struct dentry *entry)
+{
+	const struct fuse_backed *fbk = fuse_backed(dir);
+	struct dentry *backing, *alias;
+	struct inode *inode = NULL;
+
+	backing = fuse_backed_find(dir, &entry->d_name);
+	if (IS_ERR(backing))
+		return backing;
+
+	/* Unlike a negative dentry, a positive one stays so while it is pinned */
+	if (d_is_positive(backing)) {
+		inode = fuse_backed_iget(dir->i_sb, fbk->fb, backing);
+		if (!inode) {
+			dput(backing);
+			return ERR_PTR(-ENOMEM);
+		}
+	}
+
+	alias = d_splice_alias(inode, entry);
+	if (!IS_ERR(alias)) {
+		if (alias)
+			entry = alias;
+		/* No timeout; also lets the dcache keep the dentry when unused */
+		fuse_invalidate_entry_cache(entry);
+		fuse_backed_remember_name(entry, fbk->dentry, backing,
+					  &entry->d_name);
+	}
+	dput(backing);
+	return alias;
+}
+
+/**
+ * fuse_backed_lookup - find a name in a backed directory
+ * @dir: the directory
+ * @entry: dentry in lookup, or unhashed under the directory's exclusive lock
+ * @flags: LOOKUP_*
+ *
+ * A filter's refusal is returned and not cached: the next caller is asked for
+ * anew.
+ */
+struct dentry *fuse_backed_lookup(struct inode *dir, struct dentry *entry,
+				  unsigned int flags)
+{
+	const struct fuse_backed_call call = {
+		.opcode = FUSE_LOOKUP,
+		.dir = dir,
+		.name = &entry->d_name,
+	};
+	struct dentry *res;
+	int route;
+
+	if (entry->d_name.len > NAME_MAX)
+		return ERR_PTR(-ENAMETOOLONG);
+
+	route = fuse_backed_route(&call);
+	if (route < 0)
+		return ERR_PTR(route);
+	if (route == FUSE_ROUTE_DAEMON) {
+		/* The daemon was never told of a directory the kernel made */
+		if (fuse_inode_kernel_made(dir))
+			return ERR_PTR(-EIO);
+		return fuse_lookup(dir, entry, flags);
+	}
+
+	res = fuse_backed_lookup_backing(dir, entry);
+	fuse_backed_done(&call, PTR_ERR_OR_ZERO(res));
+	return res;
+}
+
+/*
+ * The remembered dentry does not vouch for the name any more: look it up again.
+ * Returns 1 if it still stands for the same inode, or for none, 0 if not.
+ */
+static int fuse_backed_relookup(struct inode *dir, const struct qstr *name,
+				struct dentry *entry)
+{
+	const struct inode *inode = d_inode(entry);
+	struct dentry *backing = fuse_backed_find(dir, name);
+	struct inode *real;
+	int ret;
+
+	if (IS_ERR(backing))
+		return PTR_ERR(backing) == -ENOMEM ? -ENOMEM : 0;
+
+	real = d_is_positive(backing) ? d_inode(backing) : NULL;
+	ret = real == (inode ? d_inode(fuse_backed(inode)->dentry) : NULL);
+	if (ret)
+		fuse_backed_remember_name(entry, fuse_backed(dir)->dentry,
+					  backing, name);
+	dput(backing);
+	return ret;
+}
+
+/**
+ * fuse_backed_revalidate - is a cached name in a backed directory still right?
+ * @dir: the directory
+ * @name: name as the caller gave it
+ * @entry: the cached dentry
+ * @flags: LOOKUP_*
+ * @ret: result for d_revalidate
+ *
+ * The filter is asked before the cache: what it says to this caller does not
+ * depend on what another caller has seen.
+ *
+ * Return: false if the daemon answers for this name, and the dentry may be its:
+ * the caller goes on as for any other dentry of the daemon.
+ */
+bool fuse_backed_revalidate(struct inode *dir, const struct qstr *name,
+			    struct dentry *entry, unsigned int flags, int *ret)
+{
+	const struct fuse_backed_call call = {
+		.opcode = FUSE_LOOKUP,
+		.rcu = flags & LOOKUP_RCU,
+		.dir = dir,
+		.name = name,
+	};
+	const struct inode *inode = d_inode_rcu(entry);
+	int route = fuse_backed_route(&call);
+
+	if (route < 0) {
+		*ret = route;
+		return true;
+	}
+	if (route == FUSE_ROUTE_DAEMON) {
+		*ret = 0;
+		return inode && fuse_inode_backed(inode);
+	}
+
+	if (inode && !fuse_inode_backed(inode))
+		*ret = 0;
+	else if (fuse_backed_name_valid(entry))
+		*ret = 1;
+	else if (flags & LOOKUP_RCU)
+		*ret = -ECHILD;
+	else
+		*ret = fuse_backed_relookup(dir, name, entry);
+
+	if (*ret > 0)
+		fuse_backed_done(&call, 0);
+	return true;
+}

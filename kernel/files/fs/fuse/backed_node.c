@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Backed inodes: making them, one for each object of the backing, keeping their
+ * attributes those of the backing, and letting go of the backing at eviction.
+ */
+
+#include "backed.h"
+
+/*
+ * A lookup holds the lock of a backed directory while it takes the lock of the
+ * backing's. Where the backing is FUSE too, lockdep would take them for one:
+ * give each level of stacking its own class.
+ */
+static void fuse_backed_set_lock_class(struct inode *inode)
+{
+#ifdef CONFIG_LOCKDEP
+	static struct lock_class_key dir_key[FILESYSTEM_MAX_STACK_DEPTH];
+	static struct lock_class_key key[FILESYSTEM_MAX_STACK_DEPTH];
+	int depth = inode->i_sb->s_stack_depth - 1;
+
+	if (WARN_ON_ONCE(depth < 0 || depth >= FILESYSTEM_MAX_STACK_DEPTH))
+		depth = 0;
+
+	if (S_ISDIR(inode->i_mode))
+		lockdep_set_class(&inode->i_rwsem, &dir_key[depth]);
+	else
+		lockdep_set_class(&inode->i_rwsem, &key[depth]);
+#endif
+}
+
+/**
+ * fuse_backed_copyattr - take over the backing's attributes
+ * @inode: a backed inode
+ *
+ * What the VFS reads from the inode itself (size, owner, mode for exec, flags)
+ * is a copy of the backing's, taken at lookup, open and getattr. Permission
+ * checks and stat() do not use it; they ask the backing.
+ */
+void fuse_backed_copyattr(struct inode *inode)
+{
+	const unsigned int flags = S_SYNC | S_DIRSYNC | S_APPEND | S_IMMUTABLE;
+	const struct fuse_backed *fbk = fuse_backed(inode);
+	const struct inode *real = d_inode(fbk->dentry);
+	struct mnt_idmap *idmap = mnt_idmap(fbk->fb->mnt);
+
+	spin_lock(&inode->i_lock);
+	inode->i_uid = vfsuid_into_kuid(i_uid_into_vfsuid(idmap, real));
+	inode->i_gid = vfsgid_into_kgid(i_gid_into_vfsgid(idmap, real));
+	inode->i_mode = real->i_mode;
+	inode->i_blocks = real->i_blocks;
+	inode_set_atime_to_ts(inode, inode_get_atime(real));
+	inode_set_mtime_to_ts(inode, inode_get_mtime(real));
+	inode_set_ctime_to_ts(inode, inode_get_ctime(real));
+	i_size_write(inode, i_size_read(real));
+	if (inode->i_nlink != real->i_nlink)
+		set_nlink(inode, real->i_nlink);
+	spin_unlock(&inode->i_lock);
+
+	inode_set_flags(inode, real->i_flags & flags, flags);
+}
+
+/* The operations of a plain inode of the same type are what these replace. */
+static void fuse_backed_init_ops(struct inode *inode, dev_t rdev)
+{
+	switch (inode->i_mode & S_IFMT) {
+	case S_IFREG:
+		fuse_init_file_inode(inode, 0);
+		inode->i_op = &fuse_backed_common_iops;
+		inode->i_fop = &fuse_backed_file_fops;
+		break;
+	case S_IFDIR:
+		fuse_init_dir(inode);
+		inode->i_op = &fuse_backed_dir_iops;
+		inode->i_fop = &fuse_backed_dir_fops;
+		break;
+	case S_IFLNK:
+		inode->i_op = &fuse_backed_symlink_iops;
+		break;
+	default:
+		inode->i_op = &fuse_backed_common_iops;
+		init_special_inode(inode, inode->i_mode, rdev);
+		break;
+	}
+}
+
+/**
+ * fuse_backed_init_inode - turn an inode into a backed one
+ * @inode: a new inode, or the root of a mount that is being made
+ * @fb: registration that @backing was reached by
+ * @backing: positive dentry
+ *
+ * Takes references to @fb and @backing, which fuse_backed_evict() drops.
+ * Nobody else may see @inode yet.
+ */
+void fuse_backed_init_inode(struct inode *inode, struct fuse_backing *fb,
+			    struct dentry *backing)
+{
+	struct fuse_inode *fi = get_fuse_inode(inode);
+	const struct inode *real = d_inode(backing);
+
+	fi->backed.fb = fuse_backing_get(fb);
+	fi->backed.dentry = dget(backing);
+	fi->orig_ino = real->i_ino;
+	inode->i_ino = real->i_ino;
+	inode->i_mode = real->i_mode;
+	inode->i_generation = real->i_generation;
+	/* The backing keeps times; ACLs are checked there */
+	inode->i_flags |= S_NOATIME | S_NOCMTIME;
+	inode->i_acl = ACL_DONT_CACHE;
+	inode->i_default_acl = ACL_DONT_CACHE;
+
+	fuse_backed_init_ops(inode, real->i_rdev);
+	fuse_backed_copyattr(inode);
+	fuse_backed_set_lock_class(inode);
+}
+
+/*
+ * Kernel-made inodes are hashed by the address of the backing's inode, which
+ * the reference to the backing dentry keeps in place.
+ */
+static int fuse_backed_test(struct inode *inode, void *real)
+{
+	return inode->i_private == real;
+}
+
+static int fuse_backed_set(struct inode *inode, void *real)
+{
+	const struct inode *backing = real;
+
+	inode->i_private = real;
+	get_fuse_inode(inode)->nodeid = FUSE_NODEID_KERNEL | backing->i_ino;
+	return 0;
+}
+
+/**
+ * fuse_backed_iget - the inode for an object of the backing
+ * @sb: super block of the mount
+ * @fb: registration that @backing was reached by
+ * @backing: positive dentry; all its hard links give the same inode
+ *
+ * Return: an inode with a reference for the caller, NULL if out of memory
+ */
+struct inode *fuse_backed_iget(struct super_block *sb, struct fuse_backing *fb,
+			       struct dentry *backing)
+{
+	struct inode *real = d_inode(backing);
+	struct inode *inode;
+
+	inode = iget5_locked(sb, (unsigned long)real, fuse_backed_test,
+			     fuse_backed_set, real);
+	if (!inode)
+		return NULL;
+
+	if (inode_state_read_once(inode) & I_NEW) {
+		fuse_backed_init_inode(inode, fb, backing);
+		unlock_new_inode(inode);
+	} else {
+		fuse_backed_copyattr(inode);
+	}
+	return inode;
+}
+
+/**
+ * fuse_backed_evict - let go of the backing
+ * @inode: a backed inode that nobody can reach any more but in RCU-walk
+ *
+ * The pointers stay: a path walk under RCU may still read them. What they point
+ * to is freed after a grace period, and the walk finds out that it was stale.
+ */
+void fuse_backed_evict(struct inode *inode)
+{
+	struct fuse_backed *fbk = fuse_backed(inode);
+
+	if (!fuse_inode_backed(inode))
+		return;
+
+	dput(fbk->dentry);
+	fuse_backing_put(fbk->fb);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * Backed inodes and filters for FUSE: what user space, filters and the kernel
+ * share.
+ *
+ * The requests below go to a FUSE device file or to any backed directory of a
+ * mount; a mount without a daemon has only the latter. Each request's number
+ * carries the size of its argument: a kernel takes a larger argument whose
+ * unknown part is zero, and a smaller one as if its missing part were zero.
+ * Reserved fields and unknown flags must be zero.
+ *
+ * Common errors: ENOTTY the kernel does not know the request, E2BIG a part of
+ * the argument that this kernel does not know is not zero, EFAULT the argument
+ * cannot be read or written, EINVAL a reserved field or an unknown flag is set,
+ * ENODEV the device file is not connected to a mount.
+ */
+#ifndef _UAPI_LINUX_FUSE_BPF_H
+#define _UAPI_LINUX_FUSE_BPF_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* Version of this interface; grows with each change that a user can see. */
+#define FUSE_BPF_ABI 1
+
+/* Size of a filter's name, including the terminating NUL. */
+#define FUSE_FILTER_NAME_LEN 16
+
+/* Filters that one mount takes. */
+#define FUSE_FILTER_MAX 64
+
+/*
+ * Node ids with this bit name inodes that the kernel made below a backed
+ * directory. A daemon never sees one and must not use one.
+ */
+#define FUSE_NODEID_KERNEL (1ULL << 63)
+
+/**
+ * enum fuse_filter_verdict - what a prefilter says of a request
+ * @FUSE_FILTER_DEFAULT: this filter does not mind who answers
+ * @FUSE_FILTER_BACKING: the backing file or directory answers
+ * @FUSE_FILTER_DAEMON: the daemon answers; EIO where it cannot, because the
+ *	daemon has no name for the inode
+ *
+ * A negative errno refuses the request. Of several filters, the first errno
+ * wins, and %FUSE_FILTER_DAEMON beats %FUSE_FILTER_BACKING. Whatever is neither
+ * a verdict nor a plain errno (1..511, and not ECHILD) refuses with EIO.
+ */
+enum fuse_filter_verdict {
+	FUSE_FILTER_DEFAULT = 0,
+	FUSE_FILTER_BACKING = 1,
+	FUSE_FILTER_DAEMON = 2,
+};
+
+/* fuse_bpf_query.features */
+#define FUSE_BPF_BACKED_ROOT	(1ULL << 0) /* mount option "backing=FD" */
+#define FUSE_BPF_DAEMONLESS	(1ULL << 1) /* mount option "daemonless" */
+#define FUSE_BPF_FILTERS	(1ULL << 2) /* FUSE_IOC_FILTER_* */
+
+/**
+ * struct fuse_bpf_query - what this kernel can do
+ * @abi: out: %FUSE_BPF_ABI of the kernel
+ * @filter_max: out: filters that one mount takes, 0: no filters
+ * @features: out: FUSE_BPF_* bits
+ * @backed_ops: out: bit N of the 128: opcode N is served from the backing
+ * @prefilter_ops: out: bit N: filters are asked before opcode N
+ * @postfilter_ops: out: bit N: filters are called after opcode N
+ */
+struct fuse_bpf_query {
+	__u32 abi;
+	__u32 filter_max;
+	__u64 features;
+	__u64 backed_ops[2];
+	__u64 prefilter_ops[2];
+	__u64 postfilter_ops[2];
+};
+
+/**
+ * struct fuse_op_stats - how often an opcode was answered, and by whom
+ * @backing: from the backing
+ * @daemon: requests sent to the daemon
+ * @denied: refused by a filter
+ * @errors: of @backing, those that ended with an errno
+ */
+struct fuse_op_stats {
+	__u64 backing;
+	__u64 daemon;
+	__u64 denied;
+	__u64 errors;
+};
+
+/**
+ * struct fuse_bpf_stats - argument of %FUSE_IOC_STATS
+ * @ops: address of an array of struct fuse_op_stats, indexed by opcode
+ * @nr: in: elements in the array; out: elements the kernel has, which may be
+ *	more than it wrote
+ * @reserved: zero
+ */
+struct fuse_bpf_stats {
+	__u64 ops;
+	__u32 nr;
+	__u32 reserved;
+};
+
+/* fuse_filter_attach.flags */
+#define FUSE_FILTER_BEFORE	(1U << 0) /* before @relative_id, 0: as the first */
+#define FUSE_FILTER_AFTER	(1U << 1) /* after @relative_id, 0: as the last */
+#define FUSE_FILTER_FAIL_OPEN	(1U << 2) /* when the link is gone: as if absent */
+
+/* fuse_filter_info.flags, besides FUSE_FILTER_FAIL_OPEN */
+#define FUSE_FILTER_DEAD	(1U << 31) /* the link is gone */
+
+/**
+ * struct fuse_filter_attach - argument of %FUSE_IOC_FILTER_ATTACH
+ * @fd: a struct fuse_filter_ops link or map
+ * @flags: %FUSE_FILTER_BEFORE, %FUSE_FILTER_AFTER (neither: last),
+ *	%FUSE_FILTER_FAIL_OPEN
+ * @relative_id: id of an attached filter that the order refers to, or 0
+ * @id: out: id of the new attachment, unique for the mount
+ *
+ * The filter sees every operation that begins after the request returns. While
+ * its link is gone, the operations that it has a callback for end with EIO, or
+ * run as if it were not there with %FUSE_FILTER_FAIL_OPEN.
+ *
+ * Errors: EPERM no CAP_SYS_ADMIN, EBADF @fd is neither a link nor a map,
+ * EINVAL not of this type, ENOENT not registered or @relative_id unknown,
+ * EEXIST attached to this mount already, ENOSPC %FUSE_FILTER_MAX are,
+ * EOPNOTSUPP the mount has no backed inodes or the kernel no filters.
+ */
+struct fuse_filter_attach {
+	__s32 fd;
+	__u32 flags;
+	__u32 relative_id;
+	__u32 id;
+};
+
+/**
+ * struct fuse_filter_detach - argument of %FUSE_IOC_FILTER_DETACH
+ * @id: attachment to remove
+ * @flags: zero
+ *
+ * When the request returns, no callback of the filter runs for this mount any
+ * more. Errors: EPERM no CAP_SYS_ADMIN, ENOENT no such attachment.
+ */
+struct fuse_filter_detach {
+	__u32 id;
+	__u32 flags;
+};
+
+/**
+ * struct fuse_filter_info - an attached filter
+ * @id: id of the attachment
+ * @map_id: id of the struct_ops map, as bpftool shows it
+ * @flags: %FUSE_FILTER_FAIL_OPEN, %FUSE_FILTER_DEAD
+ * @reserved: zero
+ * @name: the filter's own name
+ * @ops: bit N of the 128: has a callback for opcode N
+ * @runs: callbacks made for this mount
+ * @denied: of @runs, those that refused
+ */
+struct fuse_filter_info {
+	__u32 id;
+	__u32 map_id;
+	__u32 flags;
+	__u32 reserved;
+	char name[FUSE_FILTER_NAME_LEN];
+	__u64 ops[2];
+	__u64 runs;
+	__u64 denied;
+};
+
+/**
+ * struct fuse_filter_list - argument of %FUSE_IOC_FILTER_LIST
+ * @filters: address of an array of struct fuse_filter_info, filled in the order
+ *	in which the filters are asked
+ * @nr: in: elements in the array; out: filters attached, which may be more than
+ *	were written
+ * @reserved: zero
+ */
+struct fuse_filter_list {
+	__u64 filters;
+	__u32 nr;
+	__u32 reserved;
+};
+
+/*
+ * The magic number is that of FUSE's own device requests. Numbers from 0x60 on
+ * are these; QUERY needs no mount and no privilege, STATS and FILTER_LIST the
+ * mount's owner or CAP_SYS_ADMIN, the others CAP_SYS_ADMIN.
+ */
+#define FUSE_BPF_IOC_MAGIC	229
+#define FUSE_IOC_QUERY		_IOR(FUSE_BPF_IOC_MAGIC, 0x60, struct fuse_bpf_query)
+#define FUSE_IOC_STATS		_IOWR(FUSE_BPF_IOC_MAGIC, 0x61, struct fuse_bpf_stats)
+#define FUSE_IOC_FILTER_ATTACH	_IOWR(FUSE_BPF_IOC_MAGIC, 0x68, struct fuse_filter_attach)
+#define FUSE_IOC_FILTER_DETACH	_IOW(FUSE_BPF_IOC_MAGIC, 0x69, struct fuse_filter_detach)
+#define FUSE_IOC_FILTER_LIST	_IOWR(FUSE_BPF_IOC_MAGIC, 0x6a, struct fuse_filter_list)
+
+#endif /* _UAPI_LINUX_FUSE_BPF_H */
