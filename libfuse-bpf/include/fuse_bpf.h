@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * libfuse-bpf: backed FUSE mounts and their filters.
+ *
+ * A backed mount answers in the kernel from a directory of another file system;
+ * filters, which are BPF programs, decide request by request. This library makes
+ * such mounts and attaches, lists and detaches filters. It stands beside libfuse,
+ * which serves the requests that reach the daemon, and beside libbpf, which loads
+ * the filters; it needs neither.
+ *
+ * Unless said otherwise, functions return 0 or a positive value, or a negative
+ * errno; errno itself is not kept. Where an errno says too little, one line of
+ * text goes to the function set with fuse_bpf_set_log(). File descriptors that a
+ * function returns are close-on-exec, and the caller's to close.
+ *
+ * Options come in structures with their own size in front, so that a library can
+ * be newer or older than the program. Declare them with FUSE_BPF_OPTS(). NULL in
+ * their place means all zero.
+ */
+#ifndef _FUSE_BPF_H
+#define _FUSE_BPF_H
+
+#include <linux/fuse_bpf.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FUSE_BPF_MAJOR_VERSION 0
+#define FUSE_BPF_MINOR_VERSION 1
+
+/**
+ * FUSE_BPF_OPTS - declare and fill in an options structure
+ * @type: name of the structure, without "struct"
+ * @name: name of the variable
+ *
+ * Further arguments are designated initializers: FUSE_BPF_OPTS(
+ * fuse_bpf_attach_opts, opts, .relative_id = 3). In C++, set members afterwards.
+ */
+#ifdef __cplusplus
+#define FUSE_BPF_OPTS(type, name) \
+	struct type name = {};	  \
+	name.sz = sizeof(struct type)
+#else
+#define FUSE_BPF_OPTS(type, name, ...) \
+	struct type name = { .sz = sizeof(struct type), __VA_ARGS__ }
+#endif
+
+/**
+ * fuse_bpf_log_fn - takes a line that explains an error
+ * @line: text without a newline, valid during the call
+ * @arg: as given to fuse_bpf_set_log()
+ */
+typedef void (*fuse_bpf_log_fn)(const char *line, void *arg);
+
+/**
+ * fuse_bpf_set_log - say where explanations go
+ * @fn: function to call, NULL: nowhere
+ * @arg: handed to @fn
+ *
+ * By default they go to the standard error output. To be called before other
+ * threads use the library.
+ */
+void fuse_bpf_set_log(fuse_bpf_log_fn fn, void *arg);
+
+/**
+ * enum fuse_bpf_flavour - which FUSE of the kernel
+ * @FUSE_BPF_ANY: the first that has backed inodes: the module, then the kernel's own
+ * @FUSE_BPF_MODULE: the module fuse_bpf, type "fuse_bpf", device /dev/fuse_bpf
+ * @FUSE_BPF_BUILTIN: the kernel's own, type "fuse", device /dev/fuse
+ */
+enum fuse_bpf_flavour {
+	FUSE_BPF_ANY = 0,
+	FUSE_BPF_MODULE = 1,
+	FUSE_BPF_BUILTIN = 2,
+};
+
+/**
+ * fuse_bpf_fs_type - type of the file system of a flavour
+ * @flavour: %FUSE_BPF_MODULE or %FUSE_BPF_BUILTIN
+ *
+ * Return: a constant string, NULL for another @flavour
+ */
+const char *fuse_bpf_fs_type(enum fuse_bpf_flavour flavour);
+
+/**
+ * fuse_bpf_device_path - device file of a flavour
+ * @flavour: %FUSE_BPF_MODULE or %FUSE_BPF_BUILTIN
+ *
+ * Return: a constant string, NULL for another @flavour
+ */
+const char *fuse_bpf_device_path(enum fuse_bpf_flavour flavour);
+
+/**
+ * fuse_bpf_open_device - open the device of a FUSE that has backed inodes
+ * @flavour: the one wanted, %FUSE_BPF_ANY to try all
+ * @found: out: the one opened; may be NULL
+ *
+ * The descriptor belongs to no mount yet. Each device that will not do is
+ * explained with a line.
+ *
+ * Return: a descriptor; -ENOENT no device file, -ENOTTY a device of a kernel
+ * without backed inodes, -EINVAL no such flavour, or what open(2) failed with.
+ * With %FUSE_BPF_ANY, the errno is that of the device that came closest.
+ */
+int fuse_bpf_open_device(enum fuse_bpf_flavour flavour, enum fuse_bpf_flavour *found);
+
+/**
+ * fuse_bpf_query - ask what the kernel can do
+ * @fd: a FUSE device, mounted or not, or a directory of a backed mount
+ * @query: out: the answer; what an older kernel does not know of is zero
+ *
+ * Return: 0, -ENOTTY the kernel does not know the request
+ */
+int fuse_bpf_query(int fd, struct fuse_bpf_query *query);
+
+/**
+ * fuse_bpf_op_isset - is an opcode in a set that the kernel returned?
+ * @ops: fuse_bpf_query.backed_ops and its like
+ * @opcode: enum fuse_opcode
+ */
+static inline int fuse_bpf_op_isset(const __u64 ops[2], unsigned int opcode)
+{
+	return opcode < 128 && (ops[opcode / 64] >> (opcode % 64)) & 1;
+}
+
+/**
+ * fuse_bpf_opcode_name - name of an opcode
+ * @opcode: enum fuse_opcode of <linux/fuse.h>, as of FUSE 7.46
+ *
+ * Return: a constant string without the prefix, like "LOOKUP"; NULL for a number
+ * that is no opcode
+ */
+const char *fuse_bpf_opcode_name(unsigned int opcode);
+
+/* fuse_bpf_mount_opts.flags */
+#define FUSE_BPF_MOUNT_ALLOW_OTHER	   (1U << 0) /* others than the mount's owner */
+#define FUSE_BPF_MOUNT_DEFAULT_PERMISSIONS (1U << 1) /* kernel checks modes, not the daemon */
+
+/**
+ * struct fuse_bpf_mount_opts - how to mount
+ * @sz: size of this structure
+ * @source: first column of /proc/mounts, NULL: the path of the backing
+ * @flags: FUSE_BPF_MOUNT_*
+ * @flavour: enum fuse_bpf_flavour
+ * @backing_fd: the backing directory, if it is not given by its path; O_PATH will do
+ * @mount_attrs: MOUNT_ATTR_* of <linux/mount.h>, like MOUNT_ATTR_RDONLY
+ */
+struct fuse_bpf_mount_opts {
+	size_t sz;
+	const char *source;
+	__u32 flags;
+	__u32 flavour;
+	__s32 backing_fd;
+	__u32 mount_attrs;
+};
+
+/**
+ * fuse_bpf_fsmount - make a backed mount that is not yet in the file tree
+ * @backing: path of the directory that answers, NULL: @opts->backing_fd
+ * @device_fd: out: descriptor from which the daemon reads its requests; NULL makes
+ *	a mount without a daemon
+ * @opts: may be NULL
+ *
+ * Nobody can see the mount before move_mount(2) puts it somewhere, so this is the
+ * time to attach filters that must never be absent: open "." relative to the
+ * returned descriptor with O_RDONLY|O_DIRECTORY for a descriptor that
+ * fuse_bpf_attach() takes. Closing the descriptor instead undoes everything.
+ *
+ * What is in the backing is served with the credentials of the caller. A daemon
+ * can hand @device_fd to libfuse by mounting its session on "/dev/fd/N".
+ *
+ * Return: a descriptor of the mount, for move_mount(2); -EPERM no CAP_SYS_ADMIN,
+ * -ENOENT or -ENOTDIR no such directory, -ELOOP the backing is a backed mount or
+ * stacked too deep, -EOPNOTSUPP the backing compares names by rules of its own,
+ * -EINVAL unknown options, the errnos of fuse_bpf_open_device(), and those of
+ * fsconfig(2). The kernel's own words on a refusal are passed on line by line.
+ */
+int fuse_bpf_fsmount(const char *backing, int *device_fd, const struct fuse_bpf_mount_opts *opts);
+
+/**
+ * fuse_bpf_mount - make a backed mount and put it into the file tree
+ * @backing: as for fuse_bpf_fsmount()
+ * @mountpoint: directory that the mount will cover
+ * @device_fd: as for fuse_bpf_fsmount()
+ * @opts: may be NULL
+ *
+ * Return: 0, or the errnos of fuse_bpf_fsmount() and move_mount(2). After an error
+ * nothing is mounted and @device_fd is not set.
+ */
+int fuse_bpf_mount(const char *backing, const char *mountpoint, int *device_fd,
+		   const struct fuse_bpf_mount_opts *opts);
+
+/**
+ * fuse_bpf_open_mount - open the root of a backed mount to control it
+ * @mountpoint: path of a backed mount
+ *
+ * Return: a descriptor of the mount's root directory; -ENOTTY that is no backed
+ * mount, -EINVAL that is a directory inside one, or what open(2) failed with
+ */
+int fuse_bpf_open_mount(const char *mountpoint);
+
+/**
+ * struct fuse_bpf_attach_opts - where a filter is attached
+ * @sz: size of this structure
+ * @flags: %FUSE_FILTER_BEFORE, %FUSE_FILTER_AFTER, %FUSE_FILTER_FAIL_OPEN
+ * @relative_id: attachment that the order refers to; 0: all of them
+ */
+struct fuse_bpf_attach_opts {
+	size_t sz;
+	__u32 flags;
+	__u32 relative_id;
+};
+
+/**
+ * fuse_bpf_attach - attach a filter to a mount
+ * @fd: mounted FUSE device, or a directory of the mount
+ * @filter_fd: BPF link or map of a struct fuse_filter_ops that is registered, which
+ *	is what bpf_map__attach_struct_ops() of libbpf does
+ * @id: out: id of the attachment, unique for the mount, never 0; may be NULL
+ * @opts: may be NULL: the filter is the last that is asked, and when its link goes
+ *	away, what it would have been asked about fails with EIO
+ *
+ * The mount keeps the filter's programs, but not its link: pin the link, or keep
+ * it open.
+ *
+ * Return: 0; -EPERM no CAP_SYS_ADMIN, -EBADF @filter_fd is neither link nor map,
+ * -EINVAL it is of another type, -ENOENT it is not registered or there is no
+ * attachment @opts->relative_id, -EEXIST it is attached to this mount, -ENOSPC
+ * %FUSE_FILTER_MAX filters are, -EOPNOTSUPP the mount is not backed or the kernel
+ * has no filters
+ */
+int fuse_bpf_attach(int fd, int filter_fd, __u32 *id, const struct fuse_bpf_attach_opts *opts);
+
+/**
+ * fuse_bpf_detach - detach a filter from a mount
+ * @fd: mounted FUSE device, or a directory of the mount
+ * @id: id of the attachment
+ *
+ * When it returns 0, no callback of the filter runs for the mount any more.
+ *
+ * Return: 0, -EPERM no CAP_SYS_ADMIN, -ENOENT no such attachment
+ */
+int fuse_bpf_detach(int fd, __u32 id);
+
+/**
+ * fuse_bpf_list - list the filters of a mount in the order in which they are asked
+ * @fd: mounted FUSE device, or a directory of the mount
+ * @filters: out: array of @nr elements, may be NULL if @nr is 0
+ * @nr: elements in the array; %FUSE_FILTER_MAX is enough
+ *
+ * Return: number of filters attached, of which at most @nr were written; -EPERM
+ * neither the mount's owner nor CAP_SYS_ADMIN
+ */
+int fuse_bpf_list(int fd, struct fuse_filter_info *filters, __u32 nr);
+
+/**
+ * fuse_bpf_stats - who answered how often, by opcode
+ * @fd: mounted FUSE device, or a directory of the mount
+ * @ops: out: array of @nr elements, indexed by opcode; what the kernel does not
+ *	count is zero
+ * @nr: elements in the array; 128 is enough
+ *
+ * Return: number of opcodes that the kernel counts, of which at most @nr were
+ * written; -EPERM neither the mount's owner nor CAP_SYS_ADMIN, -EOPNOTSUPP the
+ * mount is not backed
+ */
+int fuse_bpf_stats(int fd, struct fuse_op_stats *ops, __u32 nr);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* _FUSE_BPF_H */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#ifndef _FUSE_BPF_INTERNAL_H
+#define _FUSE_BPF_INTERNAL_H
+
+#include <fuse_bpf.h>
+
+#define FUSE_BPF_API __attribute__((visibility("default")))
+
+/* One line of explanation, without a newline */
+void fuse_bpf_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Copy the options of a caller whose structure may be older or newer than ours.
+ * Returns -EINVAL if it sets something that we do not know.
+ */
+int fuse_bpf_copy_opts(void *opts, size_t size, const void *from);
+
+#endif
