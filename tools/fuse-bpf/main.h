@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * fuse-bpf: what its files share.
+ */
+#ifndef FUSE_BPF_MAIN_H
+#define FUSE_BPF_MAIN_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include <fuse_bpf.h>
+
+#define VERSION "0.1.0"
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Exit statuses, and what the commands return */
+#define DONE 0
+#define FAILED 1
+#define USAGE 2
+
+struct settings {
+	bool json;
+	bool pretty;
+	bool debug;
+};
+
+extern struct settings settings;
+
+/* out.c: every command ends with one p_err() or p_usage(), or one out_result() */
+void p_err(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int p_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void p_text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void reason_add(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void reason_take(char *text, size_t size);
+void reason_clear(void);
+void out_result(struct json_object *result);
+void out_flush(void);
+void add_string(struct json_object *obj, const char *key, const char *value);
+void add_number(struct json_object *obj, const char *key, __u64 value);
+void add_bool(struct json_object *obj, const char *key, bool value);
+
+/* args.c */
+struct args {
+	int argc;
+	char **argv;
+};
+
+struct command {
+	const char *name;
+	int (*run)(struct args *args);
+};
+
+const struct command *command_find(const struct command *commands, const char *word);
+const char *args_next(struct args *args);
+const char *args_need(struct args *args, const char *what);
+int args_end(struct args *args);
+int args_keyword(struct args *args, const char *const words[]);
+bool parse_u32(const char *text, __u32 *number);
+int args_id(struct args *args, __u32 *id);
+
+/* mounts.c */
+struct mount {
+	dev_t dev;
+	char *point;
+	char *type;
+	char *source;
+};
+
+struct mounts {
+	struct mount *all;
+	size_t nr;
+};
+
+int mounts_read(struct mounts *mounts);
+void mounts_free(struct mounts *mounts);
+int mounts_open(const struct mount *mount);
+int mount_open(const char *mountpoint, dev_t *dev);
+
+/* object.c: filters in files */
+struct element {
+	const char *map;
+	const char *text;
+};
+
+enum filter_from {
+	FROM_OBJECT,
+	FROM_PIN,
+	FROM_MAP_ID,
+};
+
+/**
+ * struct filter - a filter to attach
+ * @from: where it comes from
+ * @path: file or pin
+ * @map_id: id of a struct_ops map
+ * @pin: where to pin its link, NULL: in the usual place
+ * @elements: map elements to fill in
+ * @nr_elements: number of @elements
+ * @flags: FUSE_FILTER_*
+ * @relative_id: attachment that the order refers to
+ * @name: out: the filter's own name
+ * @id: out: id of the attachment
+ * @pinned: out: path of the pin, empty without
+ */
+struct filter {
+	enum filter_from from;
+	const char *path;
+	__u32 map_id;
+	const char *pin;
+	struct element *elements;
+	size_t nr_elements;
+	__u32 flags;
+	__u32 relative_id;
+
+	char name[FUSE_FILTER_NAME_LEN];
+	__u32 id;
+	char pinned[4096];
+};
+
+struct bpf_object;
+struct bpf_link;
+
+int object_register(struct filter *filter, struct bpf_object **obj, struct bpf_link **link);
+bool kernel_has_ops(void);
+void libbpf_listen(void);
+
+/* pin.c */
+#define BPF_FS "/sys/fs/bpf"
+bool bpf_fs_is_mounted(void);
+int pin_link(struct filter *filter, int link_fd, int mount_fd, dev_t dev);
+struct json_object *pins_remove(const struct fuse_filter_info *gone, int nr, dev_t dev,
+				bool unmounted);
+
+/* filter.c */
+int filter_element_add(struct filter *filter, struct args *args);
+int filter_attach(int mount_fd, dev_t dev, struct filter *filter);
+void filter_undo(struct filter *filter);
+struct json_object *filter_result(const struct filter *filter);
+struct json_object *ops_json(const __u64 ops[2]);
+struct json_object *filters_json(const struct fuse_filter_info *infos, int nr);
+int do_attach(struct args *args);
+int do_detach(struct args *args);
+
+/* mount.c, stat.c, feature.c */
+int do_mount(struct args *args);
+int do_umount(struct args *args);
+int do_ls(struct args *args);
+int do_stat(struct args *args);
+int do_feature(struct args *args);
+
+#endif

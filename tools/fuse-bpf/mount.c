@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * fuse-bpf mount, umount, ls: backed mounts.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "main.h"
+
+/**
+ * struct plan - a mount to make
+ * @backing: directory that answers
+ * @mountpoint: where it goes
+ * @opts: how it is mounted
+ * @filters: filters to attach before anybody can see it
+ * @nr: number of @filters
+ */
+struct plan {
+	const char *backing;
+	const char *mountpoint;
+	struct fuse_bpf_mount_opts opts;
+	struct filter filters[FUSE_FILTER_MAX];
+	size_t nr;
+};
+
+static int parse_filter(struct args *args, struct plan *plan)
+{
+	const char *path = args_need(args, "FILE");
+
+	if (!path)
+		return USAGE;
+	if (plan->nr == FUSE_FILTER_MAX)
+		return p_usage("mount: %d filters are the limit", FUSE_FILTER_MAX);
+	plan->filters[plan->nr++] = (struct filter){ .from = FROM_OBJECT, .path = path };
+	return DONE;
+}
+
+static int parse_filter_option(struct args *args, struct filter *filter, bool set)
+{
+	if (set)
+		return filter_element_add(filter, args);
+	filter->pin = args_need(args, "PATH");
+	return filter->pin ? DONE : USAGE;
+}
+
+static int parse_option(struct args *args, struct plan *plan)
+{
+	enum { DAEMONLESS, ALLOW_OTHER, DEFAULT_PERMISSIONS, SOURCE, FILTER, FAIL_OPEN, PIN, SET };
+	static const char *const words[] = {
+		[DAEMONLESS] = "daemonless", [ALLOW_OTHER] = "allow_other",
+		[DEFAULT_PERMISSIONS] = "default_permissions", [SOURCE] = "source",
+		[FILTER] = "filter", [FAIL_OPEN] = "fail_open", [PIN] = "pin", [SET] = "set",
+		[SET + 1] = NULL,
+	};
+	struct filter *last = plan->nr ? &plan->filters[plan->nr - 1] : NULL;
+	int word = args_keyword(args, words);
+
+	if (word >= FAIL_OPEN && !last)
+		return p_usage("mount: %s comes after filter FILE", words[word]);
+	switch (word) {
+	case DAEMONLESS:
+		/* All that this command can make; the word is for scripts that say so */
+		return DONE;
+	case ALLOW_OTHER:
+		plan->opts.flags |= FUSE_BPF_MOUNT_ALLOW_OTHER;
+		return DONE;
+	case DEFAULT_PERMISSIONS:
+		plan->opts.flags |= FUSE_BPF_MOUNT_DEFAULT_PERMISSIONS;
+		return DONE;
+	case SOURCE:
+		plan->opts.source = args_need(args, "NAME");
+		return plan->opts.source ? DONE : USAGE;
+	case FILTER:
+		return parse_filter(args, plan);
+	case FAIL_OPEN:
+		last->flags |= FUSE_FILTER_FAIL_OPEN;
+		return DONE;
+	case PIN:
+	case SET:
+		return parse_filter_option(args, last, word == SET);
+	default:
+		return USAGE;
+	}
+}
+
+static int attach_all(struct plan *plan, int root_fd, dev_t dev)
+{
+	int ret = DONE;
+	size_t i;
+
+	for (i = 0; !ret && i < plan->nr; i++)
+		ret = filter_attach(root_fd, dev, &plan->filters[i]);
+	return ret;
+}
+
+/* Attach the filters through the mount that nobody can see yet. */
+static int attach_unseen(struct plan *plan, int mount_fd, dev_t *dev)
+{
+	struct stat st;
+	int fd, ret;
+
+	fd = openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st)) {
+		p_err(-errno, "cannot open the root of the new mount");
+		if (fd >= 0)
+			close(fd);
+		return FAILED;
+	}
+	*dev = st.st_dev;
+	ret = attach_all(plan, fd, st.st_dev);
+	close(fd);
+	return ret;
+}
+
+static int put_in_place(const struct plan *plan, int mount_fd)
+{
+	if (!move_mount(mount_fd, "", AT_FDCWD, plan->mountpoint, MOVE_MOUNT_F_EMPTY_PATH))
+		return DONE;
+	p_err(-errno, "cannot mount on %s", plan->mountpoint);
+	return FAILED;
+}
+
+static void add_dev(struct json_object *obj, dev_t dev)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%u:%u", major(dev), minor(dev));
+	add_string(obj, "dev", text);
+}
+
+static void mount_result(const struct plan *plan, dev_t dev)
+{
+	struct json_object *result = json_object_new_object();
+	struct json_object *filters = json_object_new_array();
+	size_t i;
+
+	add_string(result, "mountpoint", plan->mountpoint);
+	add_dev(result, dev);
+	for (i = 0; i < plan->nr; i++) {
+		const struct filter *filter = &plan->filters[i];
+
+		json_object_array_add(filters, filter_result(filter));
+		p_text("%u: %s, pinned at %s\n", filter->id, filter->name, filter->pinned);
+	}
+	json_object_object_add(result, "filters", filters);
+	out_result(result);
+}
+
+static int mount_failed(int err, const struct plan *plan)
+{
+	if (access(plan->backing, F_OK))
+		; /* the library has said so */
+	else if (err == -ENOTTY || err == -ENOENT)
+		reason_add("load the module fuse_bpf, or boot a kernel that has backed inodes");
+	else if (err == -EPERM || err == -EACCES)
+		reason_add("mounting needs CAP_SYS_ADMIN; run as root");
+	p_err(err, "cannot mount %s", plan->backing);
+	return FAILED;
+}
+
+static int mount_plan(struct plan *plan)
+{
+	dev_t dev;
+	int fd, ret;
+	size_t i;
+
+	fd = fuse_bpf_fsmount(plan->backing, NULL, &plan->opts);
+	if (fd < 0)
+		return mount_failed(fd, plan);
+	ret = attach_unseen(plan, fd, &dev);
+	if (!ret)
+		ret = put_in_place(plan, fd);
+	if (!ret)
+		mount_result(plan, dev);
+	for (i = 0; ret && i < plan->nr; i++)
+		filter_undo(&plan->filters[i]);
+	close(fd);
+	return ret;
+}
+
+int do_mount(struct args *args)
+{
+	struct plan plan = { .opts.sz = sizeof(plan.opts) };
+	int ret = DONE;
+	size_t i;
+
+	plan.backing = args_need(args, "BACKING");
+	plan.mountpoint = plan.backing ? args_need(args, "MOUNTPOINT") : NULL;
+	if (!plan.mountpoint)
+		return USAGE;
+	while (!ret && args->argc)
+		ret = parse_option(args, &plan);
+	if (!ret)
+		ret = mount_plan(&plan);
+	for (i = 0; i < plan.nr; i++)
+		free(plan.filters[i].elements);
+	return ret;
+}
+
+/* Is the file system still mounted in a second place? Then its filters stay. */
+static bool is_mounted(dev_t dev)
+{
+	struct mounts mounts;
+	bool found = false;
+	size_t i;
+
+	if (mounts_read(&mounts))
+		return true;
+	for (i = 0; i < mounts.nr; i++)
+		found |= mounts.all[i].dev == dev;
+	mounts_free(&mounts);
+	return found;
+}
+
+static int unmounted(const char *mountpoint, dev_t dev, const struct fuse_filter_info *infos,
+		     int nr)
+{
+	struct json_object *result = json_object_new_object();
+	struct json_object *pins;
+
+	pins = is_mounted(dev) ? json_object_new_array() : pins_remove(infos, nr, dev, true);
+	add_string(result, "mountpoint", mountpoint);
+	json_object_object_add(result, "pins_removed", pins);
+	out_result(result);
+	return DONE;
+}
+
+int do_umount(struct args *args)
+{
+	const char *mountpoint = args_need(args, "MOUNTPOINT");
+	struct fuse_filter_info infos[FUSE_FILTER_MAX];
+	dev_t dev;
+	int fd, nr;
+
+	if (!mountpoint || args_end(args))
+		return USAGE;
+	fd = mount_open(mountpoint, &dev);
+	if (fd < 0)
+		return FAILED;
+	nr = fuse_bpf_list(fd, infos, FUSE_FILTER_MAX);
+	close(fd);
+	if (umount2(mountpoint, UMOUNT_NOFOLLOW)) {
+		p_err(-errno, "cannot unmount %s", mountpoint);
+		return FAILED;
+	}
+	return unmounted(mountpoint, dev, infos, nr < FUSE_FILTER_MAX ? nr : FUSE_FILTER_MAX);
+}
+
+static void print_filters(const struct fuse_filter_info *infos, int nr)
+{
+	int i;
+
+	for (i = 0; i < nr; i++)
+		p_text("  %u: %-15s map %-5u runs %" PRIu64 " denied %" PRIu64 "%s%s\n",
+		       infos[i].id, infos[i].name, infos[i].map_id, (uint64_t)infos[i].runs,
+		       (uint64_t)infos[i].denied,
+		       infos[i].flags & FUSE_FILTER_FAIL_OPEN ? " fail_open" : "",
+		       infos[i].flags & FUSE_FILTER_DEAD ? " dead" : "");
+}
+
+static void show_mount(const struct mount *mount, int fd, struct json_object *list)
+{
+	struct json_object *obj = json_object_new_object();
+	struct fuse_filter_info infos[FUSE_FILTER_MAX];
+	int nr;
+
+	nr = fuse_bpf_list(fd, infos, FUSE_FILTER_MAX);
+	if (nr > FUSE_FILTER_MAX)
+		nr = FUSE_FILTER_MAX;
+	add_string(obj, "mountpoint", mount->point);
+	add_string(obj, "source", mount->source);
+	add_string(obj, "type", mount->type);
+	add_dev(obj, mount->dev);
+	json_object_object_add(obj, "filters", nr < 0 ? NULL : filters_json(infos, nr));
+	json_object_array_add(list, obj);
+
+	p_text("%s on %s type %s dev %u:%u\n", mount->source, mount->point, mount->type,
+	       major(mount->dev), minor(mount->dev));
+	if (nr < 0)
+		p_text("  filters: %s\n", strerror(-nr));
+	else
+		print_filters(infos, nr);
+}
+
+static int ls_all(const char *mountpoint, dev_t dev)
+{
+	struct json_object *list = json_object_new_array();
+	struct mounts mounts;
+	size_t i;
+	int err, fd;
+
+	out_result(list);
+	err = mounts_read(&mounts);
+	if (err) {
+		p_err(err, "cannot read /proc/self/mountinfo");
+		return FAILED;
+	}
+	for (i = 0; i < mounts.nr; i++) {
+		if (mountpoint && mounts.all[i].dev != dev)
+			continue;
+		fd = mounts_open(&mounts.all[i]);
+		if (fd < 0)
+			continue;
+		show_mount(&mounts.all[i], fd, list);
+		close(fd);
+	}
+	mounts_free(&mounts);
+	return DONE;
+}
+
+int do_ls(struct args *args)
+{
+	const char *mountpoint = args_next(args);
+	dev_t dev = 0;
+	int fd;
+
+	if (args_end(args))
+		return USAGE;
+	if (mountpoint) {
+		fd = mount_open(mountpoint, &dev);
+		if (fd < 0)
+			return FAILED;
+		close(fd);
+	}
+	return ls_all(mountpoint, dev);
+}
