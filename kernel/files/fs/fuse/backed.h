@@ -15,6 +15,7 @@
 #define _FS_FUSE_BACKED_H
 
 #include "fuse_i.h"
+#include <linux/fs_context.h>
 #include <linux/fuse_bpf.h>
 
 struct fs_parameter;
@@ -119,6 +120,7 @@ void fuse_backed_evict(struct inode *inode);
 
 /* backed_call.c */
 int fuse_backed_route(const struct fuse_backed_call *call);
+int fuse_backed_route_backing(const struct fuse_backed_call *call);
 void fuse_backed_done(const struct fuse_backed_call *call, ssize_t ret);
 void fuse_backed_count_daemon(struct fuse_conn *fc, u32 opcode);
 void fuse_backed_read_stats(struct fuse_conn *fc, u32 opcode,
@@ -134,19 +136,76 @@ struct dentry *fuse_backed_lookup(struct inode *dir, struct dentry *entry,
 bool fuse_backed_revalidate(struct inode *dir, const struct qstr *name,
 			    struct dentry *entry, unsigned int flags, int *ret);
 bool fuse_backed_names_are_bytes(const struct dentry *backing);
+void fuse_backed_found(struct dentry *entry, struct dentry *parent,
+		       struct dentry *backing, const struct qstr *name);
+
+/* backed_create.c */
+int fuse_backed_create(struct mnt_idmap *idmap, struct inode *dir,
+		       struct dentry *entry, umode_t mode);
+int fuse_backed_mknod(struct mnt_idmap *idmap, struct inode *dir,
+		      struct dentry *entry, umode_t mode, dev_t rdev);
+struct dentry *fuse_backed_mkdir(struct mnt_idmap *idmap, struct inode *dir,
+				 struct dentry *entry, umode_t mode);
+int fuse_backed_symlink(struct mnt_idmap *idmap, struct inode *dir,
+			struct dentry *entry, const char *target);
+int fuse_backed_link(struct dentry *entry, struct inode *dir,
+		     struct dentry *new_entry);
+int fuse_backed_tmpfile(struct mnt_idmap *idmap, struct inode *dir,
+			struct file *file, umode_t mode);
+
+/* backed_remove.c */
+int fuse_backed_unlink(struct inode *dir, struct dentry *entry);
+int fuse_backed_rmdir(struct inode *dir, struct dentry *entry);
+int fuse_backed_rename(struct mnt_idmap *idmap, struct inode *olddir,
+		       struct dentry *oldent, struct inode *newdir,
+		       struct dentry *newent, unsigned int flags);
+
+/* backed_xattr.c */
+int fuse_backed_getxattr(struct inode *inode, const char *name, void *value,
+			 size_t size);
+int fuse_backed_setxattr(struct inode *inode, const char *name,
+			 const void *value, size_t size, int flags);
+ssize_t fuse_backed_listxattr(struct dentry *entry, char *list, size_t size);
+struct posix_acl *fuse_backed_get_inode_acl(struct inode *inode, int type,
+					    bool rcu);
+struct posix_acl *fuse_backed_get_acl(struct mnt_idmap *idmap,
+				      struct dentry *entry, int type);
+int fuse_backed_set_acl(struct mnt_idmap *idmap, struct dentry *entry,
+			struct posix_acl *acl, int type);
+int fuse_backed_fileattr_get(struct dentry *entry, struct file_kattr *fa);
+int fuse_backed_fileattr_set(struct mnt_idmap *idmap, struct dentry *entry,
+			     struct file_kattr *fa);
 
 /* backed_inode.c */
 extern const struct inode_operations fuse_backed_dir_iops;
 extern const struct inode_operations fuse_backed_symlink_iops;
 extern const struct inode_operations fuse_backed_common_iops;
+int fuse_backed_setattr(struct mnt_idmap *idmap, struct dentry *entry,
+			struct iattr *attr);
 int fuse_backed_statfs(struct dentry *dentry, struct kstatfs *buf);
+int fuse_backed_sync_fs(struct super_block *sb);
 
 /* backed_dir.c */
 extern const struct file_operations fuse_backed_dir_fops;
 int fuse_backed_release(struct inode *inode, struct file *file);
 loff_t fuse_backed_llseek(struct file *file, loff_t offset, int whence);
 
+static inline struct file *fuse_backed_real(const struct file *file)
+{
+	const struct fuse_file *ff = file->private_data;
+
+	return ff->passthrough;
+}
+
+/* backed_lock.c */
+int fuse_backed_lock(struct file *file, int cmd, struct file_lock *fl);
+int fuse_backed_flock(struct file *file, int cmd, struct file_lock *fl);
+int fuse_backed_flush(struct file *file, fl_owner_t id);
+
 /* backed_file.c */
+int fuse_backed_install(struct inode *inode, struct file *file,
+			struct file *backing);
+int fuse_backed_fsync(struct file *file, loff_t start, loff_t end, int datasync);
 extern const struct file_operations fuse_backed_file_fops;
 
 #else /* !CONFIG_FUSE_BACKED */
@@ -214,6 +273,23 @@ static inline bool fuse_backed_revalidate(struct inode *dir,
 }
 
 static inline int fuse_backed_statfs(struct dentry *dentry, struct kstatfs *buf)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int fuse_backed_sync_fs(struct super_block *sb)
+{
+	return 0;
+}
+
+static inline int fuse_backed_getxattr(struct inode *inode, const char *name,
+				       void *value, size_t size)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int fuse_backed_setxattr(struct inode *inode, const char *name,
+				       const void *value, size_t size, int flags)
 {
 	return -EOPNOTSUPP;
 }

@@ -47,6 +47,20 @@ int fuse_backed_route(const struct fuse_backed_call *call)
 }
 
 /**
+ * fuse_backed_route_backing - ask about an operation that only the backing answers
+ * @call: the operation
+ *
+ * Return: 0, or a negative errno that is the operation's result: -EIO if a filter
+ * wants the daemon to answer
+ */
+int fuse_backed_route_backing(const struct fuse_backed_call *call)
+{
+	int route = fuse_backed_route(call);
+
+	return route == FUSE_ROUTE_DAEMON ? -EIO : route;
+}
+
+/**
  * fuse_backed_done - account for an operation that the backing answered
  * @call: the operation
  * @ret: its result, a negative errno if it failed

@@ -9,22 +9,29 @@
 
 #include <linux/uaccess.h>
 
-#define FUSE_BACKED_OPS (BIT_ULL(FUSE_LOOKUP) | BIT_ULL(FUSE_GETATTR) |	\
-			 BIT_ULL(FUSE_READLINK) | BIT_ULL(FUSE_OPEN) |	\
-			 BIT_ULL(FUSE_READ) | BIT_ULL(FUSE_STATFS) |	\
-			 BIT_ULL(FUSE_RELEASE) | BIT_ULL(FUSE_OPENDIR) | \
-			 BIT_ULL(FUSE_READDIR) | BIT_ULL(FUSE_RELEASEDIR) | \
-			 BIT_ULL(FUSE_ACCESS) | BIT_ULL(FUSE_LSEEK) |	\
-			 BIT_ULL(FUSE_STATX))
+/* All that a backed inode can be asked; the rest is of the connection, or DAX */
+static const u8 fuse_backed_ops[] = {
+	FUSE_LOOKUP, FUSE_GETATTR, FUSE_SETATTR, FUSE_READLINK, FUSE_SYMLINK,
+	FUSE_MKNOD, FUSE_MKDIR, FUSE_UNLINK, FUSE_RMDIR, FUSE_RENAME, FUSE_LINK,
+	FUSE_OPEN, FUSE_READ, FUSE_WRITE, FUSE_STATFS, FUSE_RELEASE, FUSE_FSYNC,
+	FUSE_SETXATTR, FUSE_GETXATTR, FUSE_LISTXATTR, FUSE_REMOVEXATTR,
+	FUSE_FLUSH, FUSE_OPENDIR, FUSE_READDIR, FUSE_RELEASEDIR, FUSE_FSYNCDIR,
+	FUSE_GETLK, FUSE_SETLK, FUSE_SETLKW, FUSE_ACCESS, FUSE_CREATE,
+	FUSE_IOCTL, FUSE_FALLOCATE, FUSE_READDIRPLUS, FUSE_RENAME2, FUSE_LSEEK,
+	FUSE_COPY_FILE_RANGE, FUSE_SYNCFS, FUSE_TMPFILE, FUSE_STATX,
+	FUSE_COPY_FILE_RANGE_64,
+};
 
 static long fuse_backed_query(void __user *arg, size_t size)
 {
 	struct fuse_bpf_query query = {
 		.abi = FUSE_BPF_ABI,
 		.features = FUSE_BPF_BACKED_ROOT | FUSE_BPF_DAEMONLESS,
-		.backed_ops[0] = FUSE_BACKED_OPS,
 	};
+	size_t i;
 
+	for (i = 0; i < ARRAY_SIZE(fuse_backed_ops); i++)
+		query.backed_ops[0] |= BIT_ULL(fuse_backed_ops[i]);
 	fuse_filter_query(&query);
 	return copy_struct_to_user(arg, size, &query, sizeof(query), NULL);
 }

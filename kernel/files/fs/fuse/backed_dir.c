@@ -16,28 +16,15 @@ static int fuse_backed_dir_open(struct inode *inode, struct file *file)
 		.opcode = FUSE_OPENDIR,
 		.inode = inode,
 	};
-	struct fuse_file *ff;
 	struct file *dir;
 
 	if (!fuse_backed_names_are_bytes(backing.dentry))
 		return -EOPNOTSUPP;
 
-	ff = fuse_file_alloc(get_fuse_mount(inode), false);
-	if (!ff)
-		return -ENOMEM;
-
 	dir = dentry_open(&backing, O_RDONLY | O_DIRECTORY | O_LARGEFILE,
 			  fuse_backed_cred(inode));
 	fuse_backed_done(&call, PTR_ERR_OR_ZERO(dir));
-	if (IS_ERR(dir)) {
-		fuse_file_free(ff);
-		return PTR_ERR(dir);
-	}
-
-	ff->passthrough = dir;
-	ff->cred = get_cred(fuse_backed_cred(inode));
-	file->private_data = ff;
-	return 0;
+	return IS_ERR(dir) ? PTR_ERR(dir) : fuse_backed_install(inode, file, dir);
 }
 
 /**
@@ -45,13 +32,20 @@ static int fuse_backed_dir_open(struct inode *inode, struct file *file)
  *			 directories opened
  * @inode: backed inode
  * @file: a file on it
+ *
+ * Return: 0
  */
 int fuse_backed_release(struct inode *inode, struct file *file)
 {
 	struct fuse_file *ff = file->private_data;
+	const struct fuse_backed_call call = {
+		.opcode = S_ISDIR(inode->i_mode) ? FUSE_RELEASEDIR : FUSE_RELEASE,
+		.inode = inode,
+	};
 
 	fuse_passthrough_release(ff, NULL);
 	fuse_file_free(ff);
+	fuse_backed_done(&call, 0);
 	return 0;
 }
 
@@ -63,12 +57,18 @@ int fuse_backed_release(struct inode *inode, struct file *file)
  *
  * The backing file's own position is only a scratch place, which the lock of
  * our inode keeps to one caller.
+ *
+ * Return: the new position or a negative errno
  */
 loff_t fuse_backed_llseek(struct file *file, loff_t offset, int whence)
 {
 	struct inode *inode = file_inode(file);
 	struct fuse_file *ff = file->private_data;
 	struct file *backing = ff->passthrough;
+	const struct fuse_backed_call call = {
+		.opcode = FUSE_LSEEK,
+		.inode = inode,
+	};
 	loff_t ret;
 
 	inode_lock(inode);
@@ -78,6 +78,7 @@ loff_t fuse_backed_llseek(struct file *file, loff_t offset, int whence)
 	if (ret >= 0)
 		file->f_pos = backing->f_pos;
 	inode_unlock(inode);
+	fuse_backed_done(&call, ret);
 	return ret;
 }
 
@@ -159,7 +160,11 @@ const struct file_operations fuse_backed_dir_fops = {
 	.read		= generic_read_dir,
 	.iterate_shared	= fuse_backed_iterate,
 	.open		= fuse_backed_dir_open,
+	.flush		= fuse_backed_flush,
 	.release	= fuse_backed_release,
+	.fsync		= fuse_backed_fsync,
+	.lock		= fuse_backed_lock,
+	.flock		= fuse_backed_flock,
 	.unlocked_ioctl	= fuse_backed_dir_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
 };

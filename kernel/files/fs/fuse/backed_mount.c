@@ -11,6 +11,7 @@
 #include "dev.h"
 #include "filter.h"
 
+#include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
@@ -24,6 +25,8 @@
  *
  * O_PATH descriptors are taken. Everything but the descriptor itself is checked
  * by fuse_backed_check_context(), when all options are known.
+ *
+ * Return: 0, -EINVAL given twice, -EBADF no such descriptor
  */
 int fuse_backed_parse_fd(struct fs_context *fsc, struct fs_parameter *param,
 			 int fd)
@@ -121,13 +124,20 @@ int fuse_backed_check_context(struct fs_context *fsc)
 static struct fuse_backing *fuse_backed_register(struct file *file)
 {
 	struct fuse_backing *fb = kzalloc_obj(*fb, GFP_KERNEL_ACCOUNT);
+	struct cred *cred = prepare_creds();
 
-	if (!fb)
+	if (!fb || !cred) {
+		if (cred)
+			abort_creds(cred);
+		kfree(fb);
 		return NULL;
+	}
 
+	/* Quotas and reserved blocks are the caller's, not the mounter's */
+	cap_lower(cred->cap_effective, CAP_SYS_RESOURCE);
 	fb->file = get_file(file);
 	fb->mnt = file->f_path.mnt;
-	fb->cred = get_current_cred();
+	fb->cred = cred;
 	refcount_set(&fb->count, 1);
 	return fb;
 }
@@ -156,6 +166,8 @@ static struct fuse_backed_conn *fuse_backed_conn_new(struct file *backing)
  * fuse_backed_fill_super - back the root of a mount that is being made
  * @sb: super block with its root
  * @ctx: mount context, checked
+ *
+ * Return: 0, -ENOMEM
  */
 int fuse_backed_fill_super(struct super_block *sb, struct fuse_fs_context *ctx)
 {

@@ -37,12 +37,20 @@ static struct dentry *fuse_backed_set_name(struct dentry *entry,
 	return old;
 }
 
-/* Does @entry still stand for what its name meant when it was remembered? */
-static bool fuse_backed_name_valid(const struct dentry *entry)
+/*
+ * Does @entry still stand for what its name meant when it was remembered? An empty
+ * directory can be made to fold case, with names cached that it does not have.
+ */
+static bool fuse_backed_name_valid(const struct inode *dir,
+				   const struct dentry *entry)
 {
+	const struct inode *real = d_inode_rcu(fuse_backed(dir)->dentry);
 	const struct fuse_dentry *fd = entry->d_fsdata;
 	struct dentry *backing;
 	unsigned int seq;
+
+	if (!real || IS_CASEFOLDED(real))
+		return false;
 
 	guard(rcu)();
 	/* Pairs with smp_store_release() in fuse_backed_set_name() */
@@ -83,11 +91,28 @@ static void fuse_backed_remember_name(struct dentry *entry,
 }
 
 /**
+ * fuse_backed_found - a dentry stands for a name on the backing
+ * @entry: the dentry, with the inode for @backing, or negative
+ * @parent: the backing's directory
+ * @backing: the backing's dentry for the name, perhaps negative
+ * @name: the name
+ */
+void fuse_backed_found(struct dentry *entry, struct dentry *parent,
+		       struct dentry *backing, const struct qstr *name)
+{
+	/* No timeout; also lets the dcache keep the dentry when unused */
+	fuse_invalidate_entry_cache(entry);
+	fuse_backed_remember_name(entry, parent, backing, name);
+}
+
+/**
  * fuse_backed_names_are_bytes - is a name one string of bytes, and no other?
  * @backing: a directory
  *
  * Where the backing folds case or compares names by rules of its own, a name has
  * several spellings, and a rule about one would not cover the others.
+ *
+ * Return: true if a name has one spelling
  */
 bool fuse_backed_names_are_bytes(const struct dentry *backing)
 {
@@ -143,14 +168,9 @@ static struct dentry *fuse_backed_lookup_backing(struct inode *dir,
 	}
 
 	alias = d_splice_alias(inode, entry);
-	if (!IS_ERR(alias)) {
-		if (alias)
-			entry = alias;
-		/* No timeout; also lets the dcache keep the dentry when unused */
-		fuse_invalidate_entry_cache(entry);
-		fuse_backed_remember_name(entry, fbk->dentry, backing,
-					  &entry->d_name);
-	}
+	if (!IS_ERR(alias))
+		fuse_backed_found(alias ?: entry, fbk->dentry, backing,
+				  &entry->d_name);
 	dput(backing);
 	return alias;
 }
@@ -163,6 +183,8 @@ static struct dentry *fuse_backed_lookup_backing(struct inode *dir,
  *
  * A filter's refusal is returned and not cached: the next caller is asked for
  * anew.
+ *
+ * Return: as for ->lookup()
  */
 struct dentry *fuse_backed_lookup(struct inode *dir, struct dentry *entry,
 				  unsigned int flags)
@@ -254,7 +276,7 @@ bool fuse_backed_revalidate(struct inode *dir, const struct qstr *name,
 
 	if (inode && !fuse_inode_backed(inode))
 		*ret = 0;
-	else if (fuse_backed_name_valid(entry))
+	else if (fuse_backed_name_valid(dir, entry))
 		*ret = 1;
 	else if (flags & LOOKUP_RCU)
 		*ret = -ECHILD;

@@ -38,7 +38,8 @@ static void fuse_backed_set_lock_class(struct inode *inode)
  */
 void fuse_backed_copyattr(struct inode *inode)
 {
-	const unsigned int flags = S_SYNC | S_DIRSYNC | S_APPEND | S_IMMUTABLE;
+	const unsigned int flags = S_SYNC | S_DIRSYNC | S_APPEND | S_IMMUTABLE |
+				   S_NOSEC;
 	const struct fuse_backed *fbk = fuse_backed(inode);
 	const struct inode *real = d_inode(fbk->dentry);
 	struct mnt_idmap *idmap = mnt_idmap(fbk->fb->mnt);
@@ -65,6 +66,8 @@ static void fuse_backed_init_ops(struct inode *inode, dev_t rdev)
 	switch (inode->i_mode & S_IFMT) {
 	case S_IFREG:
 		fuse_init_file_inode(inode, 0);
+		/* The page cache is the backing's; ours would ask the daemon */
+		inode->i_data.a_ops = &empty_aops;
 		inode->i_op = &fuse_backed_common_iops;
 		inode->i_fop = &fuse_backed_file_fops;
 		break;

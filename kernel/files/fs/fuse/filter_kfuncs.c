@@ -96,6 +96,8 @@ bool fuse_filter_available(void)
 /**
  * fuse_filter_register_kfuncs - let filters call the functions above
  * @st_ops: the struct_ops type of filters
+ *
+ * Return: 0 or a negative errno
  */
 int fuse_filter_register_kfuncs(const struct bpf_struct_ops *st_ops)
 {

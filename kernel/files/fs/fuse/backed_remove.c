@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Backed inodes: removing names and moving them.
+ *
+ * What the caller meant is the inode that its path walk found. The name is looked
+ * up once more under the lock of the backing's directory; if something else has
+ * it by now, that is not touched, and ESTALE makes the VFS walk the path anew.
+ */
+
+#include "backed.h"
+
+#include <linux/mount.h>
+#include <linux/namei.h>
+
+/* Is @backing what the caller's path walk found, or what it did not find? */
+static bool fuse_backed_is_same(const struct dentry *backing,
+				const struct inode *inode)
+{
+	return d_inode(backing) == (inode ? d_inode(fuse_backed(inode)->dentry) : NULL);
+}
+
+/*
+ * The VFS has checked the sticky bit with its copy of the owners. They may have
+ * changed on the backing, where the registration's credentials are above it.
+ */
+static int fuse_backed_may_remove(const struct fuse_backed *dir,
+				  const struct inode *inode)
+{
+	struct mnt_idmap *idmap = mnt_idmap(dir->fb->mnt);
+
+	return check_sticky(idmap, d_inode(dir->dentry),
+			    d_inode(fuse_backed(inode)->dentry)) ? -EPERM : 0;
+}
+
+static int fuse_backed_remove_backing(const struct fuse_backed *dir,
+				      const struct dentry *entry, bool isdir)
+{
+	const struct qstr *name = &entry->d_name;
+	struct mnt_idmap *idmap = mnt_idmap(dir->fb->mnt);
+	struct dentry *victim;
+	int err;
+
+	victim = start_removing(idmap, dir->dentry,
+				&QSTR_LEN(name->name, name->len));
+	if (IS_ERR(victim))
+		return PTR_ERR(victim) == -ENOENT ? -ESTALE : PTR_ERR(victim);
+
+	if (!fuse_backed_is_same(victim, d_inode(entry)))
+		err = -ESTALE;
+	else if (isdir)
+		err = vfs_rmdir(idmap, d_inode(dir->dentry), victim, NULL);
+	else
+		err = vfs_unlink(idmap, d_inode(dir->dentry), victim, NULL);
+	end_removing(victim);
+	return err;
+}
+
+static int fuse_backed_remove(struct inode *dir, struct dentry *entry, u32 opcode)
+{
+	const struct fuse_backed *fbk = fuse_backed(dir);
+	const struct fuse_backed_call call = {
+		.opcode = opcode,
+		.inode = d_inode(entry),
+		.dir = dir,
+		.name = &entry->d_name,
+	};
+	int err;
+
+	/* A name that the daemon answers for is not the backing's to remove */
+	if (!fuse_inode_backed(d_inode(entry)))
+		return -EOPNOTSUPP;
+
+	err = fuse_backed_route_backing(&call);
+	if (!err)
+		err = fuse_backed_may_remove(fbk, d_inode(entry));
+	if (!err)
+		err = mnt_want_write(fbk->fb->mnt);
+	if (err)
+		return err;
+
+	scoped_with_creds(fbk->fb->cred)
+		err = fuse_backed_remove_backing(fbk, entry, opcode == FUSE_RMDIR);
+	mnt_drop_write(fbk->fb->mnt);
+
+	fuse_backed_copyattr(dir);
+	fuse_backed_copyattr(d_inode(entry));
+	fuse_backed_done(&call, err);
+	return err;
+}
+
+int fuse_backed_unlink(struct inode *dir, struct dentry *entry)
+{
+	return fuse_backed_remove(dir, entry, FUSE_UNLINK);
+}
+
+int fuse_backed_rmdir(struct inode *dir, struct dentry *entry)
+{
+	return fuse_backed_remove(dir, entry, FUSE_RMDIR);
+}
+
+static int fuse_backed_rename_backing(const struct fuse_backed *olddir,
+				      const struct dentry *oldent,
+				      const struct fuse_backed *newdir,
+				      const struct dentry *newent,
+				      unsigned int flags)
+{
+	const struct qstr *oldname = &oldent->d_name, *newname = &newent->d_name;
+	struct renamedata rd = {
+		.mnt_idmap = mnt_idmap(olddir->fb->mnt),
+		.old_parent = olddir->dentry,
+		.new_parent = newdir->dentry,
+		.flags = flags,
+	};
+	int err;
+
+	err = start_renaming(&rd, 0, &QSTR_LEN(oldname->name, oldname->len),
+			     &QSTR_LEN(newname->name, newname->len));
+	if (err)
+		return err == -ENOENT ? -ESTALE : err;
+
+	if (fuse_backed_is_same(rd.old_dentry, d_inode(oldent)) &&
+	    fuse_backed_is_same(rd.new_dentry, d_inode(newent)))
+		err = vfs_rename(&rd);
+	else
+		err = -ESTALE;
+	end_renaming(&rd);
+	return err;
+}
+
+/* Can both ends, and what is at them, be dealt with on one backing? */
+static int fuse_backed_may_rename(const struct inode *olddir,
+				  const struct dentry *oldent,
+				  const struct inode *newdir,
+				  const struct dentry *newent)
+{
+	const struct inode *target = d_inode(newent);
+	int err;
+
+	if (!fuse_inode_backed(newdir) ||
+	    fuse_backed(olddir)->fb->mnt != fuse_backed(newdir)->fb->mnt)
+		return -EXDEV;
+	if (!fuse_inode_backed(d_inode(oldent)) ||
+	    (target && !fuse_inode_backed(target)))
+		return -EOPNOTSUPP;
+
+	err = fuse_backed_may_remove(fuse_backed(olddir), d_inode(oldent));
+	if (!err && target)
+		err = fuse_backed_may_remove(fuse_backed(newdir), target);
+	return err;
+}
+
+int fuse_backed_rename(struct mnt_idmap *idmap, struct inode *olddir,
+		       struct dentry *oldent, struct inode *newdir,
+		       struct dentry *newent, unsigned int flags)
+{
+	const struct fuse_backing *fb = fuse_backed(olddir)->fb;
+	const struct fuse_backed_call call = {
+		.opcode = FUSE_RENAME2,
+		.inode = d_inode(oldent),
+		.dir = olddir,
+		.name = &oldent->d_name,
+	};
+	int err;
+
+	err = fuse_backed_may_rename(olddir, oldent, newdir, newent);
+	if (!err)
+		err = fuse_backed_route_backing(&call);
+	if (!err)
+		err = mnt_want_write(fb->mnt);
+	if (err)
+		return err;
+
+	scoped_with_creds(fb->cred)
+		err = fuse_backed_rename_backing(fuse_backed(olddir), oldent,
+						 fuse_backed(newdir), newent,
+						 flags);
+	mnt_drop_write(fb->mnt);
+
+	fuse_backed_copyattr(olddir);
+	fuse_backed_copyattr(newdir);
+	fuse_backed_copyattr(d_inode(oldent));
+	if (d_inode(newent))
+		fuse_backed_copyattr(d_inode(newent));
+	fuse_backed_done(&call, err);
+	return err;
+}
