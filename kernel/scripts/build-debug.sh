@@ -59,6 +59,9 @@ build() {
 	cp "$obj/.config" "$out.part/config"
 	strip -g -o "$out.part/vmlinux" "$obj/vmlinux"
 	mv "$out.part" "$out"
+	# Of older results keep a few, to go back and forth between two states.
+	find "$CACHE" -maxdepth 1 -name 'debug-????????????????' -printf '%T@ %p\n' | sort -rn |
+		awk 'NR > 6 { print $2 }' | xargs -r rm -rf
 	say "built in $((SECONDS - start)) s"
 }
 

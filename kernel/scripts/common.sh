@@ -108,8 +108,10 @@ unpack() {
 
 	[ ! -e "$PRISTINE.ok" ] || return 0
 	have=$(dpkg-query -W -f '${Version}' "$SOURCE_PACKAGE" 2>/dev/null) || have=none
-	[ "$have" = "$SOURCE_VERSION" ] && [ "$(sha256sum <"$tar")" = "$SOURCE_SHA256  -" ] ||
-		die "the Debian archive does not hold $SOURCE_PACKAGE $SOURCE_VERSION any more (it has: $have); give KERNEL_SRC=<an unpacked tree of it>"
+	[ "$have" = "$SOURCE_VERSION" ] ||
+		die "the Debian archive has $SOURCE_PACKAGE $have now, not $SOURCE_VERSION; give KERNEL_SRC=<an unpacked tree of that>"
+	[ "$(sha256sum <"$tar")" = "$SOURCE_SHA256  -" ] ||
+		die "$SOURCE_TARBALL is not the one that kernel/BASE names by its checksum; give KERNEL_SRC=<an unpacked tree of $SOURCE_VERSION>"
 	need_space "$CACHE" 4
 	say "unpacking $SOURCE_TARBALL (about 20 s, once)"
 	rm -rf "$PRISTINE" "$PRISTINE.part"
@@ -122,7 +124,7 @@ unpack() {
 
 # Have the unpatched source in $PRISTINE: KERNEL_SRC's when that is given.
 pristine() {
-	local bad
+	local bad=''
 
 	if [ -n "${KERNEL_SRC:-}" ]; then
 		PRISTINE=$KERNEL_SRC
@@ -131,8 +133,30 @@ pristine() {
 	fi
 	locked pristine unpack
 	# Prepared trees are hard links to it: an editor may have written through one.
-	[ -z "${1:-}" ] || ! bad=$(find "$PRISTINE" -newer "$PRISTINE.ok" -type f | head -n1) || [ -z "$bad" ] ||
-		die "$bad was changed in the pristine tree; remove $PRISTINE.ok to unpack it anew"
+	[ -z "${1:-}" ] || bad=$(find "$PRISTINE" -newer "$PRISTINE.ok" -type f -print -quit)
+	[ -z "$bad" ] || die "$bad was changed in the pristine tree; remove $PRISTINE.ok to unpack it anew"
+}
+
+# git_base DIR [FILES]: go to a new git repository of the unpatched versions of
+# the files that the series touches, and of those named.
+git_base() {
+	local file
+
+	export GIT_CONFIG_GLOBAL=/dev/null
+	export GIT_COMMITTER_NAME=fuse-bpf GIT_COMMITTER_EMAIL=fuse-bpf@localhost
+	git init -q -b main "$1"
+	cd "$1"
+	for file in $(touched) ${2:-}; do
+		install -D -m 644 "$PRISTINE/$file" "$file"
+	done
+	git add -A
+	git commit -q --allow-empty --author "fuse-bpf <fuse-bpf@localhost>" -m "$SOURCE_PACKAGE $SOURCE_VERSION"
+	git tag base
+}
+
+# git_am PATCH: commit a patch of the series as it is in kernel/patches.
+git_am() {
+	git am -q --empty=keep "$KERNEL/patches/$1" >&2 || die "$1 does not apply, or is no mail (From:, Date:, Subject:)"
 }
 
 # The next two work on the trees in $src and $obj.

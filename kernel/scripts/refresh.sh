@@ -1,16 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # [PATCH=NAME] refresh.sh [TREE]	take over the edits of a prepared tree
-# refresh.sh --check			fail if the patches are not as refresh leaves them
-# TREE is what prepare.sh made, $CACHE/edit by default. New files go back to
-# kernel/files. Changes of existing files go to the patch PATCH, else to the
+# refresh.sh --check			fail if a patch is not as refresh writes it
+# TREE is what prepare.sh made, edit in the cache by default. New files go back
+# to kernel/files. Changes of existing files go to the patch PATCH, else to the
 # last one that changes the file, else to the last one. All patches are written
-# anew in one form: sorted, with function names, without dates.
+# anew, as git format-patch does, less the hashes of blobs that nobody has.
 . "$(dirname "$0")/common.sh"
 
 check='' tree=''
 case ${1:-} in
 --check) check=1 ;;
+-*) die "usage: [PATCH=NAME] refresh.sh [TREE | --check]" ;;
 *) tree=$(rooted "${1:-$CACHE/edit}") ;;
 esac
 if [ -z "${FUSE_BPF_INSIDE:-}" ]; then
@@ -19,17 +20,36 @@ fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export QUILT_PATCHES=$work/patches QUILT_SERIES=$work/patches/series QUILT_NO_DIFF_INDEX=1
-export QUILT_DIFF_OPTS=-p QUILT_REFRESH_ARGS='-p ab --no-timestamps --no-index --sort'
-export QUILT_PUSH_ARGS='' QUILT_PAGER='' QUILTRC=/dev/null
+mkdir "$work/edit" "$work/final" "$work/new"
 
-# The files of the tree that somebody may have edited.
-candidates() {
+# The files of the tree that were edited since prepare.sh wrote them.
+edited() {
+	local file
+
 	{
 		cat "$tree/.fuse-bpf/files"
 		find "$tree" -path "$tree/.fuse-bpf" -prune -o -type f -newer "$tree/.fuse-bpf/base" \
 			! -name '*~' ! -name '.*' ! -name '*.orig' ! -name '*.rej' ! -name '*.o' -printf '%P\n'
-	} | sort -u
+	} | sort -u | while read -r file; do
+		[ -e "$tree/$file" ] || continue
+		[ "$(sha256sum <"$tree/$file")" = "$(prepared "$file")  -" ] || echo "$file"
+	done
+}
+
+# prepared FILE: the checksum of what prepare.sh wrote; else of the pristine file.
+prepared() {
+	local sum
+
+	sum=$(awk -v f="$1" '$2 == f { print $1 }' "$tree/.fuse-bpf/manifest")
+	[ -n "$sum" ] || [ ! -e "$PRISTINE/$1" ] || sum=$(sha256sum <"$PRISTINE/$1" | cut -d' ' -f1)
+	echo "$sum"
+}
+
+# unmoved FILE NOW: an edit can be taken only if the checkout still has what was
+# edited.
+unmoved() {
+	[ ! -e "$2" ] || [ "$(sha256sum <"$2")" = "$(prepared "$1")  -" ] || cmp -s "$2" "$tree/$1" ||
+		die "$1 was changed both in $tree and in the checkout since prepare.sh ran; merge by hand"
 }
 
 # Copy edited new files back.
@@ -37,11 +57,10 @@ collect_new() {
 	local file
 
 	while read -r file; do
-		[ -e "$tree/$file" ] || die "$file is gone from $tree; to drop it, remove it from kernel/files and kernel/series"
-		! cmp -s "$tree/$file" "$KERNEL/files/$file" || continue
-		say "kernel/files/$file"
+		unmoved "$file" "$KERNEL/files/$file"
 		install -D -m 644 "$tree/$file" "$KERNEL/files/$file"
-	done < <(candidates | grep -xFf <(added))
+		say "kernel/files/$file"
+	done < <(grep -xFf <(added) "$work/edited")
 }
 
 # before FILE: where it lies as the series leaves it now.
@@ -56,10 +75,23 @@ collect_edits() {
 	while read -r file; do
 		[ -e "$PRISTINE/$file" ] ||
 			die "$file is new in $tree: add the line '#+ $file' after its patch's line in kernel/series"
+		unmoved "$file" "$(before "$file")"
+		install -D -m 644 "$tree/$file" "$work/edit/$file"
+	done < <(grep -vxFf <(added; echo /) "$work/edited")
+}
+
+edits() {
+	local file
+
+	while read -r file; do
+		[ -e "$PRISTINE/$file" ] ||
+			die "$file is new in $tree: add the line '#+ $file' after its patch's line in kernel/series"
 		[ -e "$tree/$file" ] || continue
 		cmp -s "$(before "$file")" "$tree/$file" || install -D -m 644 "$tree/$file" "$work/edit/$file"
 	done < <(candidates | grep -vxFf <(added; echo /))
 }
+
+edits() { (cd "$work/edit" && find . -type f -printf '%P\n' | sort); }
 
 # last_of FILE: the last patch that changes it, else the last of the series.
 last_of() {
@@ -71,74 +103,47 @@ last_of() {
 	echo "${last:-$(patches | tail -n1)}"
 }
 
-# take PATCH: the edits that belong to it, in the quilt tree.
+# take PATCH: the edits that belong to it, into the commit just made.
 take() {
 	local patch=$1 file
 
 	while read -r file; do
 		[ "${PATCH:-$(last_of "$file")}" = "$patch" ] || continue
-		quilt files | grep -qxF "$file" || quilt add "$file" >/dev/null
 		diff -u "$(before "$file")" "$work/edit/$file" >"$work/delta" || :
 		patch -s --no-backup-if-mismatch "$file" "$work/delta" ||
 			die "the edit of $file does not fit $patch; name another with PATCH="
+		git add "$file"
+		git commit -q --amend --no-edit --allow-empty
 		say "$patch takes the change of $file"
 	done < <(edits)
 }
 
-edits() { (cd "$work/edit" && find . -type f -printf '%P\n' | sort); }
-
-# All patches anew, by quilt, in a tree of just the files concerned.
-rewrite() {
-	local patch file
-
-	cp -r "$KERNEL/patches" "$QUILT_PATCHES"
-	patches >"$QUILT_SERIES"
-	while read -r file; do
-		install -D -m 644 "$PRISTINE/$file" "$work/tree/$file"
-	done < <({ touched; edits; } | sort -u)
-	cd "$work/tree"
-	for patch in $(patches); do
-		if [ -n "$(touched "$patch")" ]; then
-			quilt push >"$work/log" 2>&1 || {
-				cat "$work/log" >&2
-				die "$patch does not apply any more"
-			}
-		else	# quilt takes no patch without a diff
-			rm "$QUILT_PATCHES/$patch"
-			sed -i "/^$patch\$/d" "$QUILT_SERIES"
-			quilt new "$patch" >/dev/null
-			quilt header -r <"$KERNEL/patches/$patch" >/dev/null
-		fi
-		take "$patch"
-		[ -n "$(quilt files)" ] || { cp "$KERNEL/patches/$patch" "$QUILT_PATCHES/"; continue; }
-		quilt refresh >"$work/log" 2>&1 || {
-			cat "$work/log" >&2
-			die "quilt cannot refresh $patch"
-		}
-	done
-	cd "$TOP"
-}
-
 [ -z "${PATCH:-}" ] || patches | grep -qxF "$PATCH" || die "no patch $PATCH in kernel/series"
 [ -n "$(patches)" ] || { say "the series has no patches"; exit; }
-mkdir -p "$work/edit" "$work/tree" "$work/final"
 pristine full
 if [ -n "$tree" ]; then
 	[ -e "$tree/.fuse-bpf/base" ] || die "$tree was not made by prepare.sh"
+	edited >"$work/edited"
 	collect_new
 	check_series
 	stage "$work/final"
 	collect_edits
 fi
 check_series
-rewrite
+git_base "$work/git" "$(edits)"
 for patch in $(patches); do
-	! cmp -s "$QUILT_PATCHES/$patch" "$KERNEL/patches/$patch" || continue
+	git_am "$patch"
+	take "$patch"
+	git format-patch --stdout -1 -N --zero-commit --no-signature --always |
+		sed -e '/^index [0-9a-f]*\.\./d' -e '${/^$/d}' >"$work/new/$patch"
+done
+for patch in $(patches); do
+	! cmp -s "$work/new/$patch" "$KERNEL/patches/$patch" || continue
 	[ -z "$check" ] || {
-		diff -u "$KERNEL/patches/$patch" "$QUILT_PATCHES/$patch" >&2 || :
+		diff -u "$KERNEL/patches/$patch" "$work/new/$patch" >&2 || :
 		die "$patch is not as refresh.sh writes it; run kernel/scripts/refresh.sh"
 	}
-	cat "$QUILT_PATCHES/$patch" >"$KERNEL/patches/$patch"
+	cat "$work/new/$patch" >"$KERNEL/patches/$patch"
 	say "kernel/patches/$patch is new"
 done
 [ -z "$tree" ] || "$TOP/kernel/scripts/prepare.sh" "$tree"
