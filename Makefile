@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0
+# fuse-bpf: what one does with the checkout. All work is done by scripts, in a
+# Debian root and in guests that boot from it; run as root.
+
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+export J CI KERNEL_SRC
+
+# module: the stock Debian kernel with fuse_bpf.ko; debug: the debug kernel.
+FLAVOUR ?= module
+ENTER := selftests/vm/enter.sh
+RUN := selftests/vm/run.sh
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+root: ## make the Debian root, once
+	@selftests/vm/mkroot.sh
+
+module: ## build/module/fuse_bpf.ko, for Debian's stock kernel
+	@kernel/scripts/build-module.sh
+
+debug-kernel: ## the debug kernel (10 minutes from nothing)
+	@kernel/scripts/build-debug.sh
+
+user: ## the library, the filters, the command and the tests
+	@kernel/scripts/prepare.sh --only fs/fuse,include/uapi/linux,include/linux build/module-src
+	@$(ENTER) sh -c 'for d in libfuse-bpf bpf tools selftests; do make -s -j$${J:-$$(nproc)} -C $$d || exit; done'
+
+demo: module user ## show what it is good for, in a guest
+	@image=$$(tools/demo/image.sh) && $(RUN) --disk $$image -- tools/demo/demo.sh
+
+test: module user ## the tests on the stock kernel with the module [T='NAME...']
+	@$(RUN) --timeout $(or $(TIMEOUT),1800) -- 'selftests/run.sh $(T)'
+
+test-debug: user ## the tests on the debug kernel [T='NAME...']
+	@$(RUN) --flavour debug --timeout $(or $(TIMEOUT),5400) -- 'selftests/run.sh $(T)'
+
+FULL_FS := tmpfs xfs btrfs overlay
+test-full: module user ## the comparison with native directories, on more file systems
+	@$(RUN) --timeout 1800 --mem 3072 --env TEST_LIMIT=1500 --env NATIVE_FS='$(FULL_FS)' \
+		-- 'selftests/run.sh backed/native'
+
+check: ## check the patch series: drift, checkpatch, sparse, every step builds
+	@kernel/scripts/check.sh
+
+# The shell reads CMD from the environment, so that it may hold any quotes.
+vm: export VM_CMD = $(value CMD)
+vm: $(if $(filter module,$(FLAVOUR)),module) ## run CMD='...' in a guest, or a shell [FLAVOUR=debug|stock] [TIMEOUT=SEC]
+	@$(RUN) --flavour $(FLAVOUR) $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(CMD),-- "$$VM_CMD",--shell)
+
+clean: ## remove build/; the cache (~/.cache/fuse-bpf) stays
+	@rm -rf build
+
+.PHONY: help root module debug-kernel user demo test test-debug test-full check vm clean
