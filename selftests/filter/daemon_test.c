@@ -157,6 +157,45 @@ TEST_F(daemon, cannot_be_made_to_link_to_a_kernel_made_node)
 	EXPECT_EQ(0, self->b.server->counts[FUSE_LINK]);
 }
 
+TEST_F(daemon, its_names_and_those_of_the_backing_do_not_mix)
+{
+	struct raw_server *server = self->b.server;
+	const char *remote = in(self->b.mnt, "remote"), *local = in(self->b.mnt, "local");
+
+	ASSERT_EQ(0, send_to_daemon(&self->filter, SCRIPTED_ANY_UID, "remote"));
+	ASSERT_EQ(0, send_to_daemon(&self->filter, SCRIPTED_ANY_UID, "remote-dir"));
+	raw_serve_dir(server, FUSE_ROOT_ID, "remote-dir", REMOTE_NODE + 2);
+	raw_serve_file(server, REMOTE_NODE + 2, "inner", REMOTE_NODE + 3, "inner\n");
+	raw_reply_error(server, FUSE_LOOKUP, REMOTE_NODE + 2, NULL, -ENOENT);
+	EXPECT_STREQ("inner\n", text_of(in(self->b.mnt, "remote-dir/inner")));
+
+	EXPECT_EQ(-EOPNOTSUPP, RES(unlink(remote)));
+	EXPECT_EQ(-EOPNOTSUPP, RES(rename(remote, in(self->b.mnt, "new"))));
+	EXPECT_EQ(-EOPNOTSUPP, RES(rename(local, remote)));
+	EXPECT_EQ(-EXDEV, RES(link(remote, in(self->b.mnt, "new"))));
+	EXPECT_EQ(-EXDEV, RES(rename(local, in(self->b.mnt, "remote-dir/new"))));
+	EXPECT_EQ(-EXDEV, RES(rename(in(self->b.mnt, "remote-dir/inner"),
+				     in(self->b.mnt, "new"))));
+	EXPECT_EQ(0, server->counts[FUSE_UNLINK]);
+	EXPECT_EQ(0, server->counts[FUSE_RENAME] + server->counts[FUSE_RENAME2]);
+	EXPECT_EQ(0, server->counts[FUSE_LINK]);
+	EXPECT_STREQ("local\n", text_of(local));
+	EXPECT_STREQ("remote\n", text_of(remote));
+}
+
+TEST_F(daemon, changes_go_to_the_backing_without_it)
+{
+	const char *made = in(self->b.mnt, "dir/made");
+
+	ASSERT_EQ(0, make_file(made, "made\n", 0640));
+	ASSERT_EQ(0, append_file(made, "more\n"));
+	EXPECT_EQ(0, RES(rename(made, in(self->b.mnt, "moved"))));
+	EXPECT_STREQ("made\nmore\n", text_of(in(self->b.back, "moved")));
+	EXPECT_EQ(0, RES(unlink(in(self->b.mnt, "moved"))));
+	EXPECT_EQ(-ENOENT, stat_err(in(self->b.back, "moved")));
+	EXPECT_EQ(0, raw_server_total(self->b.server));
+}
+
 TEST_F(daemon, may_die)
 {
 	ASSERT_EQ(0, send_to_daemon(&self->filter, SCRIPTED_ANY_UID, "remote"));
