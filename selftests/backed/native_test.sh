@@ -49,7 +49,8 @@ set_up() {
 		;;
 	esac
 	mkdir "$TOP/fs/native" "$TOP/fs/backing"
-	mount -t "$TYPE" -o "daemonless,allow_other,backing=3" none "$TOP/mnt" 3<"$TOP/fs/backing"
+	# Not by mount.fuse, which wants a daemon
+	mount -i -t "$TYPE" -o "daemonless,allow_other,backing=3" none "$TOP/mnt" 3<"$TOP/fs/backing"
 }
 
 # Nothing may hold on to the mount, nor the mount to the backing.
