@@ -75,6 +75,7 @@ FUSE_BPF_API int fuse_bpf_list(int fd, struct fuse_filter_info *filters, __u32 n
 	struct fuse_filter_list list = {
 		.filters = (uintptr_t)filters,
 		.nr = nr,
+		.info_size = sizeof(*filters),
 	};
 
 	return ioctl(fd, FUSE_IOC_FILTER_LIST, &list) < 0 ? -errno : (int)list.nr;

@@ -57,6 +57,9 @@ static const char *const names[] = {
 	[51] = "TMPFILE",
 	[52] = "STATX",
 	[53] = "COPY_FILE_RANGE_64",
+	[FUSE_FILTER_OP_DIRENT] = "DIRENT",
+	[FUSE_FILTER_OP_MMAP] = "MMAP",
+	[FUSE_FILTER_OP_XATTR_NAME] = "XATTR_NAME",
 };
 
 FUSE_BPF_API const char *fuse_bpf_opcode_name(unsigned int opcode)

@@ -88,7 +88,7 @@ TEST_F(attach, by_map_and_by_link)
 	EXPECT_EQ(map.id, info.map_id);
 	EXPECT_EQ(0, info.flags);
 	EXPECT_STREQ("scripted", info.name);
-	EXPECT_EQ(1ULL << FUSE_LOOKUP | 1ULL << FUSE_OPEN | 1ULL << FUSE_READDIR, info.ops[0]);
+	EXPECT_EQ(1ULL << FUSE_LOOKUP | 1ULL << FUSE_OPEN | 1ULL << FUSE_FILTER_OP_DIRENT, info.ops[0]);
 	EXPECT_EQ(0, info.ops[1]);
 	EXPECT_EQ(0, fuse_bpf_detach(self->dir, id));
 }

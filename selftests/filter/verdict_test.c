@@ -113,7 +113,7 @@ TEST_F(verdict, without_rules_nothing_changes)
 	EXPECT_EQ(-ENOENT, stat_err(in(self->b.mnt, "nothing")));
 	EXPECT_LT(0, scripted_seen(&self->filter, FUSE_LOOKUP).calls);
 	EXPECT_LT(0, scripted_seen(&self->filter, FUSE_OPEN).calls);
-	EXPECT_LT(0, scripted_seen(&self->filter, FUSE_READDIR).calls);
+	EXPECT_LT(0, scripted_seen(&self->filter, FUSE_FILTER_OP_DIRENT).calls);
 }
 
 TEST_F(verdict, lookup_is_told_who_asks_for_what)
@@ -181,9 +181,9 @@ TEST_F(verdict, dirent_is_told_of_the_caller_and_the_entry)
 	struct scripted_seen seen;
 
 	ASSERT_EQ(0, as_user(USER1, GROUP1, list_in, in(self->b.mnt, "dir")));
-	seen = scripted_seen(&self->filter, FUSE_READDIR);
+	seen = scripted_seen(&self->filter, FUSE_FILTER_OP_DIRENT);
 	EXPECT_EQ(1, seen.calls);
-	EXPECT_EQ(FUSE_READDIR, seen.opcode);
+	EXPECT_EQ(FUSE_FILTER_OP_DIRENT, seen.opcode);
 	EXPECT_EQ(0, seen.nodeid);
 	EXPECT_EQ(FUSE_NODEID_KERNEL | ino_of(in(self->b.back, "dir")), seen.parent);
 	/* Not the credentials that the backing is read with */
@@ -222,7 +222,7 @@ TEST_F(verdict, nonsense_is_EIO)
 		RULE(FUSE_OPEN, NULL, nonsense[i]);
 		EXPECT_EQ(-EIO, open_err(in(self->b.mnt, "other"), O_RDONLY))
 			TH_LOG("open returned %d", nonsense[i]);
-		RULE(FUSE_READDIR, "file", nonsense[i]);
+		RULE(FUSE_FILTER_OP_DIRENT, "file", nonsense[i]);
 		EXPECT_EQ(0, entries(self->b.mnt, "file"))
 			TH_LOG("dirent returned %d", nonsense[i]);
 	}
@@ -230,16 +230,16 @@ TEST_F(verdict, nonsense_is_EIO)
 
 TEST_F(verdict, dirent_leaves_entries_out)
 {
-	RULE(FUSE_READDIR, "file", -ENOENT);
+	RULE(FUSE_FILTER_OP_DIRENT, "file", -ENOENT);
 	EXPECT_EQ(2, entries(self->b.mnt, NULL));
 	EXPECT_EQ(0, entries(self->b.mnt, "file"));
 	/* The daemon cannot stand in for an entry */
-	RULE(FUSE_READDIR, "other", FUSE_FILTER_DAEMON);
+	RULE(FUSE_FILTER_OP_DIRENT, "other", FUSE_FILTER_DAEMON);
 	EXPECT_EQ(1, entries(self->b.mnt, NULL));
-	RULE(FUSE_READDIR, "dir", -EACCES);
+	RULE(FUSE_FILTER_OP_DIRENT, "dir", -EACCES);
 	EXPECT_EQ(0, entries(self->b.mnt, NULL));
 	/* The dots are not a filter's to hide */
-	RULE(FUSE_READDIR, NULL, -ENOENT);
+	RULE(FUSE_FILTER_OP_DIRENT, NULL, -ENOENT);
 	EXPECT_EQ(0, sh("test $(ls -a %s | wc -l) = 2", self->b.mnt));
 }
 

@@ -13,7 +13,7 @@
 
 #define FUSE_LOOKUP 1
 #define FUSE_OPEN 14
-#define FUSE_READDIR 28
+#define FUSE_FILTER_OP_DIRENT 60
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -110,13 +110,13 @@ int BPF_PROG(scripted_open, struct fuse_filter_ctx *fctx, const struct fuse_open
 SEC("struct_ops/dirent")
 int BPF_PROG(scripted_dirent, struct fuse_filter_ctx *fctx, const struct fuse_filter_dirent *entry)
 {
-	struct scripted_seen *s = note(fctx, FUSE_READDIR);
+	struct scripted_seen *s = note(fctx, FUSE_FILTER_OP_DIRENT);
 
 	if (s) {
 		s->ino = entry->ino;
 		s->type = entry->type;
 	}
-	return obey_name(fctx, s, FUSE_READDIR);
+	return obey_name(fctx, s, FUSE_FILTER_OP_DIRENT);
 }
 
 SEC(".struct_ops.link")

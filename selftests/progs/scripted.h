@@ -12,7 +12,7 @@
 
 /**
  * struct scripted_key - what a rule is about; zero padded
- * @opcode: the callback: FUSE_LOOKUP, FUSE_OPEN, FUSE_READDIR (dirent)
+ * @opcode: the callback: FUSE_LOOKUP, FUSE_OPEN, FUSE_FILTER_OP_DIRENT (dirent)
  * @uid: the caller, or %SCRIPTED_ANY_UID
  * @name: the name, empty: any, and always so for FUSE_OPEN
  */

@@ -19,8 +19,9 @@
 #include <linux/fuse_bpf.h>
 
 struct fs_parameter;
+struct fuse_filter_args;
 
-/* Opcodes that are counted; all that FUSE has are below */
+/* Opcodes that are counted; all that FUSE has are below, and FUSE_FILTER_OP_* */
 #define FUSE_BACKED_NR_OPS 64
 
 /* Who answers a call; refusals are negative errnos */
@@ -36,8 +37,11 @@ enum fuse_route {
  * @inode: inode the operation is on, NULL where it has yet to be found
  * @dir: directory in which @name is dealt with, or NULL
  * @name: name in @dir, at most NAME_MAX bytes
- * @in: what the request would carry to the daemon, by opcode, or NULL
+ * @in: what the request carries, by opcode, see struct fuse_filter_ops; or NULL
+ * @args: what else goes with it, for filters, or NULL
  * @cred: the caller's credentials, where the current ones are not; else NULL
+ * @post: filters whose postfilters are to be called, by position in the chain
+ * @post_gen: which chain that is
  */
 struct fuse_backed_call {
 	u32 opcode;
@@ -46,7 +50,10 @@ struct fuse_backed_call {
 	struct inode *dir;
 	const struct qstr *name;
 	const void *in;
+	struct fuse_filter_args *args;
 	const struct cred *cred;
+	u64 post;
+	u32 post_gen;
 };
 
 #ifdef CONFIG_FUSE_BACKED
@@ -119,9 +126,10 @@ void fuse_backed_copyattr(struct inode *inode);
 void fuse_backed_evict(struct inode *inode);
 
 /* backed_call.c */
-int fuse_backed_route(const struct fuse_backed_call *call);
-int fuse_backed_route_backing(const struct fuse_backed_call *call);
-void fuse_backed_done(const struct fuse_backed_call *call, ssize_t ret);
+int fuse_backed_route(struct fuse_backed_call *call);
+int fuse_backed_route_backing(struct fuse_backed_call *call);
+void fuse_backed_account(const struct fuse_backed_call *call, ssize_t ret);
+ssize_t fuse_backed_done(const struct fuse_backed_call *call, ssize_t ret);
 void fuse_backed_count_daemon(struct fuse_conn *fc, u32 opcode);
 void fuse_backed_read_stats(struct fuse_conn *fc, u32 opcode,
 			    struct fuse_op_stats *sum);
@@ -187,6 +195,7 @@ int fuse_backed_sync_fs(struct super_block *sb);
 
 /* backed_dir.c */
 extern const struct file_operations fuse_backed_dir_fops;
+void fuse_backed_close(struct file *file);
 int fuse_backed_release(struct inode *inode, struct file *file);
 loff_t fuse_backed_llseek(struct file *file, loff_t offset, int whence);
 

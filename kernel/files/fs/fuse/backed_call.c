@@ -27,7 +27,7 @@ static struct fuse_conn *fuse_backed_call_conn(const struct fuse_backed_call *ca
  * Return: enum fuse_route, or a negative errno that is the operation's result.
  * -ECHILD only with @call->rcu: ask again outside RCU-walk.
  */
-int fuse_backed_route(const struct fuse_backed_call *call)
+int fuse_backed_route(struct fuse_backed_call *call)
 {
 	struct fuse_conn *fc = fuse_backed_call_conn(call);
 	int verdict = fuse_filter_pre(fc, call);
@@ -53,7 +53,7 @@ int fuse_backed_route(const struct fuse_backed_call *call)
  * Return: 0, or a negative errno that is the operation's result: -EIO if a filter
  * wants the daemon to answer
  */
-int fuse_backed_route_backing(const struct fuse_backed_call *call)
+int fuse_backed_route_backing(struct fuse_backed_call *call)
 {
 	int route = fuse_backed_route(call);
 
@@ -61,17 +61,30 @@ int fuse_backed_route_backing(const struct fuse_backed_call *call)
 }
 
 /**
- * fuse_backed_done - account for an operation that the backing answered
+ * fuse_backed_account - account for an operation that the backing answered
  * @call: the operation
  * @ret: its result, a negative errno if it failed
  */
-void fuse_backed_done(const struct fuse_backed_call *call, ssize_t ret)
+void fuse_backed_account(const struct fuse_backed_call *call, ssize_t ret)
 {
 	struct fuse_conn *fc = fuse_backed_call_conn(call);
 
 	fuse_backed_count(fc, call->opcode, backing);
 	if (ret < 0)
 		fuse_backed_count(fc, call->opcode, errors);
+}
+
+/**
+ * fuse_backed_done - finish an operation that the backing answered
+ * @call: the operation
+ * @ret: its result, a negative errno if it failed
+ *
+ * Return: what its result is to be, after postfilters
+ */
+ssize_t fuse_backed_done(const struct fuse_backed_call *call, ssize_t ret)
+{
+	fuse_backed_account(call, ret);
+	return fuse_filter_post(fuse_backed_call_conn(call), call, ret);
 }
 
 /**

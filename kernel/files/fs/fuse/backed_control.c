@@ -77,12 +77,12 @@ static long fuse_backed_list(struct fuse_conn *fc, void __user *arg, size_t size
 	err = copy_struct_from_user(&list, sizeof(list), arg, size);
 	if (err)
 		return err;
-	if (list.reserved)
+	if (list.info_size < FUSE_FILTER_INFO_SIZE_VER1)
 		return -EINVAL;
 	if (!fuse_backed_may_look(fc))
 		return -EPERM;
 
-	err = fuse_filter_list(fc, u64_to_user_ptr(list.filters), &list.nr);
+	err = fuse_filter_list(fc, &list);
 	if (err)
 		return err;
 	return copy_struct_to_user(arg, size, &list, sizeof(list), NULL);
@@ -98,8 +98,6 @@ static long fuse_backed_attach(struct fuse_conn *fc, void __user *arg, size_t si
 		return err;
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	if (!fc->backed)
-		return -EOPNOTSUPP;
 
 	err = fuse_filter_attach(fc, &attach);
 	if (err)

@@ -7,6 +7,7 @@
  */
 
 #include "backed.h"
+#include "filter_attr.h"
 
 #include <linux/backing-file.h>
 #include <linux/cred.h>
@@ -17,36 +18,75 @@
 /**
  * struct fuse_backed_new - what is made
  * @opcode: the operation
+ * @in: what the request would carry, by @opcode, or NULL
  * @mode: type and permission bits
  * @rdev: of a device
  * @target: of a symbolic link
- * @link: backing of the inode that gets another name, else NULL
+ * @linked: inode that gets another name, else NULL
  */
 struct fuse_backed_new {
 	u32 opcode;
+	const void *in;
 	umode_t mode;
 	dev_t rdev;
 	const char *target;
-	struct dentry *link;
+	struct inode *linked;
 };
 
 /*
  * The backing is changed with the credentials of its registration, but what is
- * made there belongs to the caller. The VFS has dealt with S_ISGID and the
- * caller's groups before, on our inode.
+ * made there belongs to the caller, or to whom a filter says. The VFS has dealt
+ * with S_ISGID and the caller's groups before, on our inode.
  */
-static struct cred *fuse_backed_creator(const struct cred *registration)
+static struct cred *fuse_backed_creator(const struct cred *registration,
+					const struct iattr *owner)
 {
-	const struct cred *caller = current_cred();
 	struct cred *cred;
 
 	scoped_with_creds(registration)
 		cred = prepare_creds();
 	if (cred) {
-		cred->fsuid = caller->fsuid;
-		cred->fsgid = caller->fsgid;
+		cred->fsuid = vfsuid_into_kuid(owner->ia_vfsuid);
+		cred->fsgid = vfsgid_into_kgid(owner->ia_vfsgid);
 	}
 	return cred;
+}
+
+/*
+ * Ask the filters, and prepare the credentials to make something with. Filters
+ * may change @mode, but for the type.
+ */
+static struct cred *fuse_backed_may_make(struct fuse_backed_call *call,
+					 umode_t *mode)
+{
+	struct fuse_conn *fc = get_fuse_conn(call->dir);
+	struct iattr attr = {
+		.ia_valid = ATTR_MODE | ATTR_UID | ATTR_GID,
+		.ia_mode = *mode,
+		.ia_vfsuid = VFSUIDT_INIT(current_fsuid()),
+		.ia_vfsgid = VFSGIDT_INIT(current_fsgid()),
+	};
+	struct fuse_filter_attr change;
+	struct cred *cred;
+	int err;
+
+	fuse_filter_attr_from_iattr(&change, fc, &attr);
+	call->args->attr = &change;
+	call->args->attr_edit = FUSE_FILTER_EDIT_OWNER;
+	/* The mode of a symbolic link or of one more name is not ours to choose */
+	if (call->opcode != FUSE_SYMLINK && call->opcode != FUSE_LINK)
+		call->args->attr_edit |= FUSE_FILTER_EDIT_MODE;
+
+	err = fuse_backed_route_backing(call);
+	call->args->attr = NULL;
+	if (!err)
+		err = fuse_filter_attr_to_iattr(&change, fc, &attr);
+	if (err)
+		return ERR_PTR(err);
+
+	*mode = attr.ia_mode;
+	cred = fuse_backed_creator(fuse_backed_cred(call->dir), &attr);
+	return cred ?: ERR_PTR(-ENOMEM);
 }
 
 /*
@@ -60,8 +100,9 @@ static struct dentry *fuse_backed_vfs_make(struct mnt_idmap *idmap,
 {
 	int err;
 
-	if (new->link) {
-		err = vfs_link(new->link, idmap, dir, backing, NULL);
+	if (new->linked) {
+		err = vfs_link(fuse_backed(new->linked)->dentry, idmap, dir,
+			       backing, NULL);
 	} else {
 		switch (new->mode & S_IFMT) {
 		case S_IFDIR:
@@ -95,6 +136,12 @@ static struct dentry *fuse_backed_make_backing(const struct fuse_backed *fbk,
 
 	backing = start_creating(idmap, fbk->dentry,
 				 &QSTR_LEN(name->name, name->len));
+	/*
+	 * Made on the backing since the path walk found nothing: walk again, and
+	 * let the VFS decide, which knows whether O_EXCL was given.
+	 */
+	if (backing == ERR_PTR(-EEXIST) && new->opcode == FUSE_CREATE)
+		return ERR_PTR(-ESTALE);
 	if (IS_ERR(backing))
 		return backing;
 
@@ -141,25 +188,25 @@ static struct dentry *fuse_backed_instantiate(struct inode *dir,
 }
 
 static struct dentry *fuse_backed_make(struct inode *dir, struct dentry *entry,
-				       const struct fuse_backed_new *new)
+				       struct fuse_backed_new *new)
 {
 	const struct fuse_backed *fbk = fuse_backed(dir);
-	const struct fuse_backed_call call = {
+	struct fuse_filter_args args = { .text = new->target };
+	struct fuse_backed_call call = {
 		.opcode = new->opcode,
+		.inode = new->linked,
 		.dir = dir,
 		.name = &entry->d_name,
+		.in = new->in,
+		.args = &args,
 	};
 	struct dentry *backing, *res;
 	struct cred *cred;
 	int err;
 
-	err = fuse_backed_route_backing(&call);
-	if (err)
-		return ERR_PTR(err);
-
-	cred = fuse_backed_creator(fbk->fb->cred);
-	if (!cred)
-		return ERR_PTR(-ENOMEM);
+	cred = fuse_backed_may_make(&call, &new->mode);
+	if (IS_ERR(cred))
+		return ERR_CAST(cred);
 
 	err = mnt_want_write(fbk->fb->mnt);
 	if (!err) {
@@ -170,37 +217,48 @@ static struct dentry *fuse_backed_make(struct inode *dir, struct dentry *entry,
 		backing = ERR_PTR(err);
 	}
 	put_cred(cred);
-	fuse_backed_done(&call, PTR_ERR_OR_ZERO(backing));
-	if (IS_ERR(backing))
-		return backing;
+	fuse_backed_account(&call, PTR_ERR_OR_ZERO(backing));
+	if (IS_ERR(backing)) {
+		/* Another errno at most: there is nothing that could be shown */
+		err = fuse_filter_post(get_fuse_conn(dir), &call, PTR_ERR(backing));
+		return ERR_PTR(err);
+	}
 
 	res = fuse_backed_instantiate(dir, entry, backing);
 	dput(backing);
 	fuse_backed_copyattr(dir);
-	return res;
+	err = fuse_filter_post(get_fuse_conn(dir), &call, PTR_ERR_OR_ZERO(res));
+	if (!err || IS_ERR(res))
+		return IS_ERR(res) ? ERR_PTR(err) : res;
+
+	/* It is made, but the caller is not to know what it got */
+	dput(res);
+	return ERR_PTR(err);
 }
 
 int fuse_backed_create(struct mnt_idmap *idmap, struct inode *dir,
 		       struct dentry *entry, umode_t mode)
 {
-	const struct fuse_backed_new new = {
+	const struct fuse_create_in in = { .flags = O_CREAT, .mode = mode };
+	struct fuse_backed_new new = {
 		.opcode = FUSE_CREATE,
+		.in = &in,
 		.mode = (mode & S_IALLUGO) | S_IFREG,
 	};
-	int err = PTR_ERR_OR_ZERO(fuse_backed_make(dir, entry, &new));
 
-	/*
-	 * Made on the backing since the path walk found nothing: walk again, and
-	 * let the VFS decide, which knows whether O_EXCL was given.
-	 */
-	return err == -EEXIST ? -ESTALE : err;
+	return PTR_ERR_OR_ZERO(fuse_backed_make(dir, entry, &new));
 }
 
 int fuse_backed_mknod(struct mnt_idmap *idmap, struct inode *dir,
 		      struct dentry *entry, umode_t mode, dev_t rdev)
 {
-	const struct fuse_backed_new new = {
+	const struct fuse_mknod_in in = {
+		.mode = mode,
+		.rdev = new_encode_dev(rdev),
+	};
+	struct fuse_backed_new new = {
 		.opcode = FUSE_MKNOD,
+		.in = &in,
 		.mode = mode,
 		.rdev = rdev,
 	};
@@ -211,8 +269,10 @@ int fuse_backed_mknod(struct mnt_idmap *idmap, struct inode *dir,
 struct dentry *fuse_backed_mkdir(struct mnt_idmap *idmap, struct inode *dir,
 				 struct dentry *entry, umode_t mode)
 {
-	const struct fuse_backed_new new = {
+	const struct fuse_mkdir_in in = { .mode = mode };
+	struct fuse_backed_new new = {
 		.opcode = FUSE_MKDIR,
+		.in = &in,
 		.mode = (mode & (0777 | S_ISVTX)) | S_IFDIR,
 	};
 
@@ -222,7 +282,7 @@ struct dentry *fuse_backed_mkdir(struct mnt_idmap *idmap, struct inode *dir,
 int fuse_backed_symlink(struct mnt_idmap *idmap, struct inode *dir,
 			struct dentry *entry, const char *target)
 {
-	const struct fuse_backed_new new = {
+	struct fuse_backed_new new = {
 		.opcode = FUSE_SYMLINK,
 		.mode = S_IFLNK | 0777,
 		.target = target,
@@ -234,11 +294,13 @@ int fuse_backed_symlink(struct mnt_idmap *idmap, struct inode *dir,
 int fuse_backed_link(struct dentry *entry, struct inode *dir,
 		     struct dentry *new_entry)
 {
-	const struct inode *inode = d_inode(entry);
-	const struct fuse_backed_new new = {
+	struct inode *inode = d_inode(entry);
+	const struct fuse_link_in in = { .oldnodeid = get_node_id(inode) };
+	struct fuse_backed_new new = {
 		.opcode = FUSE_LINK,
+		.in = &in,
 		.mode = inode->i_mode,
-		.link = fuse_backed(inode)->dentry,
+		.linked = inode,
 	};
 
 	/* A file of the daemon's cannot have a name on the backing */
@@ -257,22 +319,15 @@ static int fuse_backed_opened(struct inode *inode, struct file *file)
 
 /* Makes an unnamed file on the backing and opens @file on it. */
 static int fuse_backed_open_tmpfile(struct inode *dir, struct file *file,
-				    umode_t mode)
+				    umode_t mode, const struct cred *cred)
 {
 	const struct path parent = fuse_backed_path(dir);
 	struct file *backing;
 	struct inode *inode;
-	struct cred *cred;
-	int err;
-
-	cred = fuse_backed_creator(fuse_backed_cred(dir));
-	if (!cred)
-		return -ENOMEM;
 
 	scoped_with_creds(cred)
 		backing = backing_tmpfile_open(file, file->f_flags | O_LARGEFILE,
 					       &parent, mode, cred);
-	put_cred(cred);
 	if (IS_ERR(backing))
 		return PTR_ERR(backing);
 
@@ -284,14 +339,18 @@ static int fuse_backed_open_tmpfile(struct inode *dir, struct file *file,
 	}
 	d_mark_tmpfile(file, inode);
 	d_instantiate(file->f_path.dentry, inode);
+	return fuse_backed_install(inode, file, backing);
+}
 
-	err = fuse_backed_install(inode, file, backing);
-	if (err)
-		return err;
+/* After this, ->release() is called for @file, or is not needed. */
+static int fuse_backed_finish_tmpfile(struct file *file, int err)
+{
+	struct inode *inode = d_inode(file->f_path.dentry);
 
-	err = finish_open(file, file->f_path.dentry, fuse_backed_opened);
+	if (!err)
+		err = finish_open(file, file->f_path.dentry, fuse_backed_opened);
 	/* Without FMODE_OPENED nobody calls ->release() */
-	if (!(file->f_mode & FMODE_OPENED))
+	if (file->private_data && !(file->f_mode & FMODE_OPENED))
 		fuse_backed_release(inode, file);
 	return err;
 }
@@ -299,23 +358,29 @@ static int fuse_backed_open_tmpfile(struct inode *dir, struct file *file,
 int fuse_backed_tmpfile(struct mnt_idmap *idmap, struct inode *dir,
 			struct file *file, umode_t mode)
 {
-	const struct fuse_backed_call call = {
+	const struct fuse_create_in in = { .flags = file->f_flags, .mode = mode };
+	struct fuse_filter_args args = {};
+	struct fuse_backed_call call = {
 		.opcode = FUSE_TMPFILE,
 		.dir = dir,
 		.name = &empty_name,
+		.in = &in,
+		.args = &args,
 	};
 	struct vfsmount *mnt = fuse_backed(dir)->fb->mnt;
+	struct cred *cred;
 	int err;
 
-	err = fuse_backed_route_backing(&call);
-	if (err)
-		return err;
+	cred = fuse_backed_may_make(&call, &mode);
+	if (IS_ERR(cred))
+		return PTR_ERR(cred);
 
 	err = mnt_want_write(mnt);
 	if (!err) {
-		err = fuse_backed_open_tmpfile(dir, file, mode);
+		err = fuse_backed_open_tmpfile(dir, file, mode, cred);
 		mnt_drop_write(mnt);
 	}
-	fuse_backed_done(&call, err);
-	return err;
+	put_cred(cred);
+	err = fuse_backed_done(&call, err);
+	return fuse_backed_finish_tmpfile(file, err);
 }

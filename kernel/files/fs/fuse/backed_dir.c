@@ -12,19 +12,45 @@
 static int fuse_backed_dir_open(struct inode *inode, struct file *file)
 {
 	const struct path backing = fuse_backed_path(inode);
-	const struct fuse_backed_call call = {
+	const struct fuse_open_in in = {
+		.flags = file->f_flags & ~(O_CREAT | O_EXCL | O_NOCTTY),
+	};
+	struct fuse_backed_call call = {
 		.opcode = FUSE_OPENDIR,
 		.inode = inode,
+		.in = &in,
 	};
 	struct file *dir;
+	int err;
 
 	if (!fuse_backed_names_are_bytes(backing.dentry))
 		return -EOPNOTSUPP;
 
+	err = fuse_backed_route_backing(&call);
+	if (err)
+		return err;
+
 	dir = dentry_open(&backing, O_RDONLY | O_DIRECTORY | O_LARGEFILE,
 			  fuse_backed_cred(inode));
-	fuse_backed_done(&call, PTR_ERR_OR_ZERO(dir));
-	return IS_ERR(dir) ? PTR_ERR(dir) : fuse_backed_install(inode, file, dir);
+	err = fuse_backed_done(&call, PTR_ERR_OR_ZERO(dir));
+	if (!err)
+		return fuse_backed_install(inode, file, dir);
+	if (!IS_ERR(dir))
+		fput(dir);
+	return err;
+}
+
+/**
+ * fuse_backed_close - undo fuse_backed_install()
+ * @file: file that nobody else uses
+ */
+void fuse_backed_close(struct file *file)
+{
+	struct fuse_file *ff = file->private_data;
+
+	file->private_data = NULL;
+	fuse_passthrough_release(ff, NULL);
+	fuse_file_free(ff);
 }
 
 /**
@@ -37,15 +63,15 @@ static int fuse_backed_dir_open(struct inode *inode, struct file *file)
  */
 int fuse_backed_release(struct inode *inode, struct file *file)
 {
-	struct fuse_file *ff = file->private_data;
-	const struct fuse_backed_call call = {
+	struct fuse_backed_call call = {
 		.opcode = S_ISDIR(inode->i_mode) ? FUSE_RELEASEDIR : FUSE_RELEASE,
 		.inode = inode,
 	};
 
-	fuse_passthrough_release(ff, NULL);
-	fuse_file_free(ff);
-	fuse_backed_done(&call, 0);
+	/* Nobody waits for an answer, so there is nothing that could be refused */
+	fuse_filter_pre(get_fuse_conn(inode), &call);
+	fuse_backed_close(file);
+	fuse_backed_account(&call, 0);
 	return 0;
 }
 
@@ -65,20 +91,26 @@ loff_t fuse_backed_llseek(struct file *file, loff_t offset, int whence)
 	struct inode *inode = file_inode(file);
 	struct fuse_file *ff = file->private_data;
 	struct file *backing = ff->passthrough;
-	const struct fuse_backed_call call = {
+	const struct fuse_lseek_in in = { .offset = offset, .whence = whence };
+	struct fuse_backed_call call = {
 		.opcode = FUSE_LSEEK,
 		.inode = inode,
+		.in = &in,
 	};
 	loff_t ret;
+
+	ret = fuse_backed_route_backing(&call);
+	if (ret)
+		return ret;
 
 	inode_lock(inode);
 	backing->f_pos = file->f_pos;
 	scoped_with_creds(ff->cred)
 		ret = vfs_llseek(backing, offset, whence);
+	ret = fuse_backed_done(&call, ret);
 	if (ret >= 0)
 		file->f_pos = backing->f_pos;
 	inode_unlock(inode);
-	fuse_backed_done(&call, ret);
 	return ret;
 }
 
@@ -94,8 +126,8 @@ static bool fuse_backed_shows(struct fuse_backed_readdir *rd, const char *name,
 {
 	const struct fuse_filter_dirent entry = { .ino = ino, .type = type };
 	const struct qstr qname = QSTR_INIT(name, namelen);
-	const struct fuse_backed_call call = {
-		.opcode = FUSE_READDIR,
+	struct fuse_backed_call call = {
+		.opcode = FUSE_FILTER_OP_DIRENT,
 		.dir = rd->dir,
 		.name = &qname,
 		.in = &entry,
@@ -140,19 +172,24 @@ static int fuse_backed_iterate(struct file *file, struct dir_context *caller)
 		.dir = file_inode(file),
 		.cred = current_cred(),
 	};
-	const struct fuse_backed_call call = {
+	const struct fuse_filter_io in = { .offset = caller->pos };
+	struct fuse_backed_call call = {
 		.opcode = FUSE_READDIR,
 		.inode = rd.dir,
+		.in = &in,
 	};
 	int err;
+
+	err = fuse_backed_route_backing(&call);
+	if (err)
+		return err;
 
 	/* Serialized by the lock of our file's position */
 	backing->f_pos = caller->pos;
 	scoped_with_creds(ff->cred)
 		err = iterate_dir(backing, &rd.ctx);
 	caller->pos = backing->f_pos;
-	fuse_backed_done(&call, err);
-	return err;
+	return fuse_backed_done(&call, err);
 }
 
 const struct file_operations fuse_backed_dir_fops = {

@@ -7,9 +7,11 @@
  */
 
 #include "backed.h"
+#include "filter_redact.h"
 
 #include <linux/backing-file.h>
 #include <linux/file.h>
+#include <linux/mman.h>
 #include <linux/splice.h>
 
 /**
@@ -32,7 +34,7 @@ int fuse_backed_install(struct inode *inode, struct file *file,
 	ff->passthrough = backing;
 	ff->cred = get_cred(fuse_backed_cred(inode));
 	file->private_data = ff;
-	file->f_mode |= backing->f_mode & FMODE_CAN_ODIRECT;
+	file->f_mode |= backing->f_mode & (FMODE_CAN_ODIRECT | FMODE_NOWAIT);
 	return 0;
 }
 
@@ -55,28 +57,49 @@ static int fuse_backed_open(struct inode *inode, struct file *file)
 	const struct fuse_open_in in = {
 		.flags = file->f_flags & ~(O_CREAT | O_EXCL | O_NOCTTY),
 	};
-	const struct fuse_backed_call call = {
+	u32 add_flags = 0;
+	struct fuse_filter_args args = { .add_open_flags = &add_flags };
+	struct fuse_backed_call call = {
 		.opcode = FUSE_OPEN,
 		.inode = inode,
 		.in = &in,
+		.args = &args,
 	};
-	int route;
-	int err;
+	int err, ret;
 
 	err = generic_file_open(inode, file);
 	if (err)
 		return err;
 
-	route = fuse_backed_route(&call);
-	if (route < 0)
-		return route;
-	/* The daemon has neither a name for the inode nor a handle for the file */
-	if (route == FUSE_ROUTE_DAEMON)
-		return -EIO;
+	err = fuse_backed_route_backing(&call);
+	if (err)
+		return err;
 
+	file->f_flags |= add_flags;
 	err = fuse_backed_open_backing(inode, file);
-	fuse_backed_done(&call, err);
-	return err;
+	ret = fuse_backed_done(&call, err);
+	if (ret && !err)
+		fuse_backed_close(file);
+	return ret;
+}
+
+/*
+ * Ask about bytes of a file. Where something else than the backing's answer would
+ * be wanted for some of them, @ranges notes which.
+ */
+static int fuse_backed_ask(struct file *file, u32 opcode, loff_t offset, u64 size,
+			   struct fuse_filter_ranges *ranges)
+{
+	const struct fuse_filter_io in = { .offset = offset, .size = size };
+	struct fuse_filter_args args = { .ranges = ranges };
+	struct fuse_backed_call call = {
+		.opcode = opcode,
+		.inode = file_inode(file),
+		.in = &in,
+		.args = &args,
+	};
+
+	return fuse_backed_route_backing(&call);
 }
 
 /* The VFS answers FIONREAD from the size in our inode; keep up with the backing. */
@@ -90,29 +113,70 @@ static void fuse_backed_keep_size(struct inode *inode)
 
 static ssize_t fuse_backed_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
-	const struct fuse_backed_call call = {
+	const struct fuse_file *ff = iocb->ki_filp->private_data;
+	const struct fuse_filter_io in = {
+		.offset = iocb->ki_pos,
+		.size = iov_iter_count(to),
+	};
+	struct fuse_filter_ranges ranges;
+	struct fuse_filter_args args = { .ranges = &ranges };
+	struct fuse_backed_call call = {
 		.opcode = FUSE_READ,
 		.inode = file_inode(iocb->ki_filp),
+		.in = &in,
+		.args = &args,
 	};
-	ssize_t ret = fuse_passthrough_read_iter(iocb, to);
+	ssize_t ret;
 
+	fuse_filter_ranges_init(&ranges);
+	ret = fuse_backed_route_backing(&call);
+	if (ret)
+		return ret;
+
+	/* A postfilter is not called before there is a result */
+	if (unlikely(ranges.nr || (call.post && !is_sync_kiocb(iocb)))) {
+		scoped_with_creds(ff->cred)
+			ret = fuse_filter_read_redacted(iocb, to, ff->passthrough,
+							&ranges);
+	} else {
+		ret = fuse_passthrough_read_iter(iocb, to);
+	}
 	fuse_backed_keep_size(call.inode);
-	fuse_backed_done(&call, ret == -EIOCBQUEUED ? 0 : ret);
-	return ret;
+	if (ret == -EIOCBQUEUED) {
+		fuse_backed_account(&call, 0);
+		return ret;
+	}
+	return fuse_backed_done(&call, ret);
 }
 
 static ssize_t fuse_backed_splice_read(struct file *in, loff_t *ppos,
 				       struct pipe_inode_info *pipe, size_t len,
 				       unsigned int flags)
 {
-	const struct fuse_backed_call call = {
+	const struct fuse_filter_io io = { .offset = *ppos, .size = len };
+	struct fuse_filter_ranges ranges;
+	struct fuse_filter_args args = { .ranges = &ranges };
+	struct fuse_backed_call call = {
 		.opcode = FUSE_READ,
 		.inode = file_inode(in),
+		.in = &io,
+		.args = &args,
 	};
-	ssize_t ret = fuse_passthrough_splice_read(in, ppos, pipe, len, flags);
+	ssize_t ret;
 
-	fuse_backed_done(&call, ret);
-	return ret;
+	fuse_filter_ranges_init(&ranges);
+	ret = fuse_backed_route_backing(&call);
+	if (ret)
+		return ret;
+	/*
+	 * Pages of the backing's cache are not for the pipe then: read(2) fills
+	 * others, and asks once more.
+	 */
+	if (unlikely(ranges.nr))
+		return copy_splice_read(in, ppos, pipe, len, flags);
+
+	ret = fuse_passthrough_splice_read(in, ppos, pipe, len, flags);
+	return fuse_backed_done(&call, ret);
 }
 
 /* May be called from a work queue, when asynchronous writes end. */
@@ -121,29 +185,94 @@ static void fuse_backed_end_write(struct kiocb *iocb, ssize_t ret)
 	fuse_backed_copyattr(file_inode(iocb->ki_filp));
 }
 
-static ssize_t fuse_backed_write_iter(struct kiocb *iocb, struct iov_iter *from)
+static ssize_t fuse_backed_write_backing(struct kiocb *iocb, struct iov_iter *from,
+					 int flags)
 {
-	struct file *file = iocb->ki_filp;
-	struct inode *inode = file_inode(file);
-	struct fuse_file *ff = file->private_data;
-	const struct fuse_backed_call call = {
-		.opcode = FUSE_WRITE,
-		.inode = inode,
-	};
+	const struct fuse_file *ff = iocb->ki_filp->private_data;
 	struct backing_file_ctx ctx = {
 		.cred = ff->cred,
 		.end_write = fuse_backed_end_write,
 	};
+
+	return backing_file_write_iter(ff->passthrough, from, iocb, flags, &ctx);
+}
+
+/* As fuse_backed_write_backing(), but the result is there on return. */
+static ssize_t fuse_backed_write_wait(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct kiocb sync;
 	ssize_t ret;
 
-	inode_lock(inode);
+	if (iocb->ki_flags & IOCB_NOWAIT)
+		return -EAGAIN;
+
+	init_sync_kiocb(&sync, iocb->ki_filp);
+	sync.ki_pos = iocb->ki_pos;
+	ret = fuse_backed_write_backing(&sync, from, iocb->ki_flags);
+	iocb->ki_pos = sync.ki_pos;
+	return ret;
+}
+
+/* Lock our inode for a write; -EAGAIN if that cannot be done without waiting. */
+static int fuse_backed_lock_for_write(struct inode *inode, const struct kiocb *iocb)
+{
+	if (!(iocb->ki_flags & IOCB_NOWAIT))
+		inode_lock(inode);
+	else if (!inode_trylock(inode))
+		return -EAGAIN;
+
 	/* S_ISUID and S_ISGID go by what the mode is now */
 	fuse_backed_copyattr(inode);
-	ret = backing_file_write_iter(ff->passthrough, from, iocb,
-				      iocb->ki_flags, &ctx);
+	if (!(iocb->ki_flags & IOCB_NOWAIT) || IS_NOSEC(inode))
+		return 0;
+
+	/* Taking privileges away may wait */
 	inode_unlock(inode);
-	fuse_backed_done(&call, ret == -EIOCBQUEUED ? 0 : ret);
-	return ret;
+	return -EAGAIN;
+}
+
+static struct fuse_filter_io fuse_backed_write_range(const struct kiocb *iocb,
+						     size_t size)
+{
+	const struct inode *real = d_inode(fuse_backed(file_inode(iocb->ki_filp))->dentry);
+	bool append = iocb->ki_flags & IOCB_APPEND;
+
+	return (struct fuse_filter_io) {
+		.offset = append ? i_size_read(real) : iocb->ki_pos,
+		.size = size,
+		.flags = append ? FUSE_FILTER_IO_APPEND : 0,
+	};
+}
+
+static ssize_t fuse_backed_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	const struct fuse_filter_io in =
+		fuse_backed_write_range(iocb, iov_iter_count(from));
+	struct inode *inode = file_inode(iocb->ki_filp);
+	struct fuse_backed_call call = {
+		.opcode = FUSE_WRITE,
+		.inode = inode,
+		.in = &in,
+	};
+	ssize_t ret;
+
+	ret = fuse_backed_route_backing(&call);
+	if (!ret)
+		ret = fuse_backed_lock_for_write(inode, iocb);
+	if (ret)
+		return ret;
+
+	/* A postfilter is not called before there is a result */
+	if (unlikely(call.post && !is_sync_kiocb(iocb)))
+		ret = fuse_backed_write_wait(iocb, from);
+	else
+		ret = fuse_backed_write_backing(iocb, from, iocb->ki_flags);
+	inode_unlock(inode);
+	if (ret == -EIOCBQUEUED) {
+		fuse_backed_account(&call, 0);
+		return ret;
+	}
+	return fuse_backed_done(&call, ret);
 }
 
 static ssize_t fuse_backed_splice_write(struct pipe_inode_info *pipe,
@@ -152,9 +281,11 @@ static ssize_t fuse_backed_splice_write(struct pipe_inode_info *pipe,
 {
 	struct inode *inode = file_inode(out);
 	struct fuse_file *ff = out->private_data;
-	const struct fuse_backed_call call = {
+	const struct fuse_filter_io in = { .offset = *ppos, .size = len };
+	struct fuse_backed_call call = {
 		.opcode = FUSE_WRITE,
 		.inode = inode,
+		.in = &in,
 	};
 	struct backing_file_ctx ctx = {
 		.cred = ff->cred,
@@ -162,6 +293,10 @@ static ssize_t fuse_backed_splice_write(struct pipe_inode_info *pipe,
 	};
 	struct kiocb iocb;
 	ssize_t ret;
+
+	ret = fuse_backed_route_backing(&call);
+	if (ret)
+		return ret;
 
 	inode_lock(inode);
 	fuse_backed_copyattr(inode);
@@ -171,13 +306,62 @@ static ssize_t fuse_backed_splice_write(struct pipe_inode_info *pipe,
 					&ctx);
 	*ppos = iocb.ki_pos;
 	inode_unlock(inode);
-	fuse_backed_done(&call, ret);
-	return ret;
+	return fuse_backed_done(&call, ret);
+}
+
+/*
+ * A mapping is there for longer than any answer, and can grow: what must not be
+ * read anywhere in the file cannot be mapped.
+ */
+static int fuse_backed_may_map(struct file *file, struct vm_area_struct *vma)
+{
+	struct fuse_filter_ranges ranges;
+	int err;
+
+	fuse_filter_ranges_init(&ranges);
+	err = fuse_backed_ask(file, FUSE_READ, 0, S64_MAX, &ranges);
+	if (err)
+		return err;
+	if (ranges.nr)
+		return -EACCES;
+	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
+		return 0;
+
+	err = fuse_backed_ask(file, FUSE_WRITE, 0, S64_MAX, NULL);
+	if (!err || vma->vm_flags & VM_WRITE)
+		return err;
+
+	/* It stays as readable as it is */
+	vm_flags_clear(vma, VM_MAYWRITE);
+	return 0;
 }
 
 static int fuse_backed_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	return fuse_passthrough_mmap(file, vma);
+	const struct fuse_filter_mmap in = {
+		.offset = (u64)vma->vm_pgoff << PAGE_SHIFT,
+		.size = vma->vm_end - vma->vm_start,
+		.prot = (vma->vm_flags & VM_READ ? PROT_READ : 0) |
+			(vma->vm_flags & VM_WRITE ? PROT_WRITE : 0) |
+			(vma->vm_flags & VM_EXEC ? PROT_EXEC : 0),
+		.flags = vma->vm_flags & VM_SHARED ? MAP_SHARED : MAP_PRIVATE,
+	};
+	struct fuse_backed_call call = {
+		.opcode = FUSE_FILTER_OP_MMAP,
+		.inode = file_inode(file),
+		.in = &in,
+	};
+	int err;
+
+	err = fuse_backed_route_backing(&call);
+	if (!err)
+		err = fuse_backed_may_map(file, vma);
+	if (err)
+		return err;
+
+	err = fuse_passthrough_mmap(file, vma);
+	fuse_backed_account(&call, err);
+	return err;
 }
 
 /**
@@ -193,16 +377,23 @@ int fuse_backed_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
 	struct inode *inode = file_inode(file);
 	const struct fuse_file *ff = file->private_data;
-	const struct fuse_backed_call call = {
+	const struct fuse_fsync_in in = {
+		.fsync_flags = datasync ? FUSE_FSYNC_FDATASYNC : 0,
+	};
+	struct fuse_backed_call call = {
 		.opcode = S_ISDIR(inode->i_mode) ? FUSE_FSYNCDIR : FUSE_FSYNC,
 		.inode = inode,
+		.in = &in,
 	};
 	int err;
 
+	err = fuse_backed_route_backing(&call);
+	if (err)
+		return err;
+
 	scoped_with_creds(ff->cred)
 		err = vfs_fsync_range(ff->passthrough, start, end, datasync);
-	fuse_backed_done(&call, err);
-	return err;
+	return fuse_backed_done(&call, err);
 }
 
 /* Advice is about the backing's page cache, where the pages are. */
@@ -217,28 +408,97 @@ static int fuse_backed_fadvise(struct file *file, loff_t offset, loff_t len,
 	return err;
 }
 
-static long fuse_backed_fallocate(struct file *file, int mode, loff_t offset,
-				  loff_t len)
+/*
+ * Lock our inode for a change of the file's data, and take away privileges that do
+ * not outlive one.
+ */
+static int fuse_backed_begin_change(struct file *file)
 {
 	struct inode *inode = file_inode(file);
-	const struct fuse_file *ff = file->private_data;
-	const struct fuse_backed_call call = {
-		.opcode = FUSE_FALLOCATE,
-		.inode = inode,
-	};
 	int err;
 
 	inode_lock(inode);
 	fuse_backed_copyattr(inode);
 	err = file_remove_privs(file);
-	if (!err) {
-		scoped_with_creds(ff->cred)
-			err = vfs_fallocate(ff->passthrough, mode, offset, len);
-		fuse_backed_copyattr(inode);
-	}
-	inode_unlock(inode);
-	fuse_backed_done(&call, err);
+	if (err)
+		inode_unlock(inode);
 	return err;
+}
+
+static void fuse_backed_end_change(struct inode *inode)
+{
+	fuse_backed_copyattr(inode);
+	inode_unlock(inode);
+}
+
+static long fuse_backed_fallocate(struct file *file, int mode, loff_t offset,
+				  loff_t len)
+{
+	struct inode *inode = file_inode(file);
+	const struct fuse_file *ff = file->private_data;
+	const struct fuse_fallocate_in in = {
+		.offset = offset,
+		.length = len,
+		.mode = mode,
+	};
+	struct fuse_backed_call call = {
+		.opcode = FUSE_FALLOCATE,
+		.inode = inode,
+		.in = &in,
+	};
+	int err;
+
+	err = fuse_backed_route_backing(&call);
+	if (!err)
+		err = fuse_backed_begin_change(file);
+	if (err)
+		return err;
+
+	scoped_with_creds(ff->cred)
+		err = vfs_fallocate(ff->passthrough, mode, offset, len);
+	fuse_backed_end_change(inode);
+	return fuse_backed_done(&call, err);
+}
+
+/*
+ * Ask about a copy as what it is, and as a read and a write. @redacted says that
+ * some of the source reads as zero.
+ */
+static int fuse_backed_may_copy(struct fuse_backed_call *call, struct file *in,
+				struct file *out, bool *redacted)
+{
+	const struct fuse_copy_file_range_in *copy = call->in;
+	/* FICLONE has no length for "all" */
+	u64 len = copy->len ?: S64_MAX;
+	struct fuse_filter_ranges ranges;
+	int err;
+
+	fuse_filter_ranges_init(&ranges);
+	err = fuse_backed_route_backing(call);
+	if (!err)
+		err = fuse_backed_ask(in, FUSE_READ, copy->off_in, len, &ranges);
+	if (!err)
+		err = fuse_backed_ask(out, FUSE_WRITE, copy->off_out, len, NULL);
+	*redacted = ranges.nr;
+	return err;
+}
+
+static ssize_t fuse_backed_copy_backing(struct file *in, loff_t in_pos,
+					struct file *out, loff_t out_pos,
+					size_t len, unsigned int flags)
+{
+	const struct fuse_file *ff = out->private_data;
+	ssize_t ret;
+
+	ret = fuse_backed_begin_change(out);
+	if (ret)
+		return ret;
+
+	scoped_with_creds(ff->cred)
+		ret = vfs_copy_file_range(fuse_backed_real(in), in_pos,
+					  ff->passthrough, out_pos, len, flags);
+	fuse_backed_end_change(file_inode(out));
+	return ret;
 }
 
 /*
@@ -249,70 +509,107 @@ static ssize_t fuse_backed_copy_file_range(struct file *in, loff_t in_pos,
 					   struct file *out, loff_t out_pos,
 					   size_t len, unsigned int flags)
 {
-	struct inode *inode = file_inode(out);
-	const struct fuse_file *ff = out->private_data;
-	const struct fuse_backed_call call = {
-		.opcode = FUSE_COPY_FILE_RANGE,
-		.inode = inode,
+	const struct fuse_copy_file_range_in copy = {
+		.off_in = in_pos,
+		.nodeid_out = get_node_id(file_inode(out)),
+		.off_out = out_pos,
+		.len = len,
+		.flags = flags,
 	};
+	struct fuse_backed_call call = {
+		.opcode = FUSE_COPY_FILE_RANGE,
+		.inode = file_inode(in),
+		.in = &copy,
+	};
+	bool redacted;
 	ssize_t ret;
 
-	inode_lock(inode);
-	fuse_backed_copyattr(inode);
-	ret = file_remove_privs(out);
-	if (!ret) {
-		scoped_with_creds(ff->cred)
-			ret = vfs_copy_file_range(fuse_backed_real(in), in_pos,
-						  ff->passthrough, out_pos, len,
-						  flags);
-		fuse_backed_copyattr(inode);
-	}
-	inode_unlock(inode);
-	fuse_backed_done(&call, ret);
-	return ret;
+	ret = fuse_backed_may_copy(&call, in, out, &redacted);
+	if (ret)
+		return ret;
+	/* By way of read and write, which know what not to read */
+	if (redacted)
+		ret = splice_copy_file_range(in, in_pos, out, out_pos, len);
+	else
+		ret = fuse_backed_copy_backing(in, in_pos, out, out_pos, len, flags);
+	return fuse_backed_done(&call, ret);
 }
 
 static loff_t fuse_backed_remap_backing(struct file *in, loff_t in_pos,
 					struct file *out, loff_t out_pos,
 					loff_t len, unsigned int flags)
 {
-	if (flags & REMAP_FILE_DEDUP)
-		return vfs_dedupe_file_range_one(in, in_pos, out, out_pos, len,
-						 flags);
-	return vfs_clone_file_range(in, in_pos, out, out_pos, len, flags);
+	const struct fuse_file *ff = out->private_data;
+
+	scoped_with_creds(ff->cred) {
+		if (flags & REMAP_FILE_DEDUP)
+			return vfs_dedupe_file_range_one(in, in_pos,
+							 ff->passthrough, out_pos,
+							 len, flags);
+		return vfs_clone_file_range(in, in_pos, ff->passthrough, out_pos,
+					    len, flags);
+	}
+}
+
+static int fuse_backed_may_compare(struct file *file, loff_t pos, loff_t len)
+{
+	struct fuse_filter_ranges ranges;
+	int err;
+
+	fuse_filter_ranges_init(&ranges);
+	err = fuse_backed_ask(file, FUSE_READ, pos, len ?: S64_MAX, &ranges);
+	return err ?: ranges.nr ? -EACCES : 0;
+}
+
+/* Sharing bytes that are the same is no change of data */
+static int fuse_backed_begin_remap(struct file *out, unsigned int flags)
+{
+	if (!(flags & REMAP_FILE_DEDUP))
+		return fuse_backed_begin_change(out);
+
+	inode_lock(file_inode(out));
+	return 0;
 }
 
 static loff_t fuse_backed_remap_file_range(struct file *in, loff_t in_pos,
 					   struct file *out, loff_t out_pos,
 					   loff_t len, unsigned int flags)
 {
-	struct inode *inode = file_inode(out);
-	const struct fuse_file *ff = out->private_data;
-	const struct fuse_backed_call call = {
-		.opcode = FUSE_COPY_FILE_RANGE,
-		.inode = inode,
+	const struct fuse_copy_file_range_in copy = {
+		.off_in = in_pos,
+		.nodeid_out = get_node_id(file_inode(out)),
+		.off_out = out_pos,
+		.len = len,
+		.flags = flags,
 	};
-	loff_t ret = 0;
+	struct fuse_backed_call call = {
+		.opcode = FUSE_COPY_FILE_RANGE,
+		.inode = file_inode(in),
+		.in = &copy,
+	};
+	bool redacted;
+	loff_t ret;
 
 	if (flags & ~(REMAP_FILE_DEDUP | REMAP_FILE_ADVISORY))
 		return -EINVAL;
 	if (in->f_op != out->f_op)
 		return -EXDEV;
 
-	inode_lock(inode);
-	fuse_backed_copyattr(inode);
-	if (!(flags & REMAP_FILE_DEDUP))
-		ret = file_remove_privs(out);
-	if (!ret) {
-		scoped_with_creds(ff->cred)
-			ret = fuse_backed_remap_backing(fuse_backed_real(in),
-							in_pos, ff->passthrough,
-							out_pos, len, flags);
-		fuse_backed_copyattr(inode);
-	}
-	inode_unlock(inode);
-	fuse_backed_done(&call, ret);
-	return ret;
+	ret = fuse_backed_may_copy(&call, in, out, &redacted);
+	/* To share bytes is to read them, and to compare them is to read both */
+	if (!ret && redacted)
+		ret = -EACCES;
+	if (!ret && flags & REMAP_FILE_DEDUP)
+		ret = fuse_backed_may_compare(out, out_pos, len);
+	if (!ret)
+		ret = fuse_backed_begin_remap(out, flags);
+	if (ret)
+		return ret;
+
+	ret = fuse_backed_remap_backing(fuse_backed_real(in), in_pos, out, out_pos,
+					len, flags);
+	fuse_backed_end_change(file_inode(out));
+	return fuse_backed_done(&call, ret);
 }
 
 const struct file_operations fuse_backed_file_fops = {

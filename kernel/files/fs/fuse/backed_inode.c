@@ -4,6 +4,7 @@
  */
 
 #include "backed.h"
+#include "filter_attr.h"
 
 #include <linux/mount.h>
 #include <linux/namei.h>
@@ -18,6 +19,13 @@
 static int fuse_backed_permission(struct mnt_idmap *idmap, struct inode *inode,
 				  int mask)
 {
+	const struct fuse_access_in in = { .mask = mask & (MAY_READ | MAY_WRITE | MAY_EXEC) };
+	struct fuse_backed_call call = {
+		.opcode = FUSE_ACCESS,
+		.rcu = mask & MAY_NOT_BLOCK,
+		.inode = inode,
+		.in = &in,
+	};
 	const struct fuse_backed *fbk = fuse_backed(inode);
 	struct mnt_idmap *backing_idmap = mnt_idmap(fbk->fb->mnt);
 	struct inode *real = d_inode_rcu(fbk->dentry);
@@ -30,6 +38,10 @@ static int fuse_backed_permission(struct mnt_idmap *idmap, struct inode *inode,
 	if (!fuse_allow_current_process(get_fuse_conn(inode)))
 		return -EACCES;
 
+	err = fuse_backed_route_backing(&call);
+	if (err)
+		return err;
+
 	/* Said here and not only when it is tried, so that access() knows too */
 	if (mask & MAY_WRITE && !special_file(inode->i_mode) &&
 	    __mnt_is_readonly(fbk->fb->mnt))
@@ -41,7 +53,28 @@ static int fuse_backed_permission(struct mnt_idmap *idmap, struct inode *inode,
 
 	scoped_with_creds(fbk->fb->cred)
 		err = inode_permission(backing_idmap, real, mask);
-	return err;
+	return fuse_filter_post(get_fuse_conn(inode), &call, err);
+}
+
+/* Postfilters may change what is shown, and nothing else. */
+static int fuse_backed_filter_stat(struct fuse_backed_call *call,
+				   struct kstat *stat, int err)
+{
+	struct fuse_conn *fc = get_fuse_conn(call->inode);
+	struct fuse_filter_attr attr = {};
+	struct fuse_filter_args args = {
+		.attr = &attr,
+		.attr_edit = FUSE_FILTER_EDIT_MODE | FUSE_FILTER_EDIT_OWNER |
+			     FUSE_FILTER_EDIT_TIMES | FUSE_FILTER_EDIT_SIZE,
+	};
+
+	if (!call->post)
+		return err;
+	if (!err)
+		fuse_filter_attr_from_stat(&attr, fc, stat);
+	call->args = &args;
+	err = fuse_filter_post(fc, call, err);
+	return err ?: fuse_filter_attr_to_stat(&attr, fc, stat);
 }
 
 static int fuse_backed_getattr(struct mnt_idmap *idmap, const struct path *path,
@@ -50,7 +83,7 @@ static int fuse_backed_getattr(struct mnt_idmap *idmap, const struct path *path,
 {
 	struct inode *inode = d_inode(path->dentry);
 	const struct path backing = fuse_backed_path(inode);
-	const struct fuse_backed_call call = {
+	struct fuse_backed_call call = {
 		.opcode = FUSE_GETATTR,
 		.inode = inode,
 	};
@@ -63,14 +96,18 @@ static int fuse_backed_getattr(struct mnt_idmap *idmap, const struct path *path,
 		return request_mask ? -EACCES : 0;
 	}
 
+	err = fuse_backed_route_backing(&call);
+	if (err)
+		return err;
+
 	scoped_with_creds(fuse_backed_cred(inode))
 		err = vfs_getattr(&backing, stat, request_mask, flags);
 	if (!err) {
 		stat->dev = inode->i_sb->s_dev;
 		fuse_backed_copyattr(inode);
 	}
-	fuse_backed_done(&call, err);
-	return err;
+	fuse_backed_account(&call, err);
+	return fuse_backed_filter_stat(&call, stat, err);
 }
 
 /* What is asked of our inode, in terms of the backing's. */
@@ -115,14 +152,22 @@ int fuse_backed_setattr(struct mnt_idmap *idmap, struct dentry *entry,
 			struct iattr *attr)
 {
 	struct inode *inode = d_inode(entry);
-	const struct fuse_backed_call call = {
+	struct fuse_conn *fc = get_fuse_conn(inode);
+	struct fuse_filter_attr change;
+	struct fuse_filter_args args = {
+		.attr = &change,
+		.attr_edit = FUSE_FILTER_EDIT_MODE | FUSE_FILTER_EDIT_OWNER |
+			     FUSE_FILTER_EDIT_TIMES | FUSE_FILTER_EDIT_VALID,
+	};
+	struct fuse_backed_call call = {
 		.opcode = FUSE_SETATTR,
 		.inode = inode,
+		.args = &args,
 	};
 	struct iattr backing;
 	int err;
 
-	if (!fuse_allow_current_process(get_fuse_conn(inode)))
+	if (!fuse_allow_current_process(fc))
 		return -EACCES;
 
 	/* The caller is checked against the owner as the backing has it now */
@@ -131,34 +176,103 @@ int fuse_backed_setattr(struct mnt_idmap *idmap, struct dentry *entry,
 	if (err)
 		return err;
 
+	backing = fuse_backed_iattr(attr);
+	fuse_filter_attr_from_iattr(&change, fc, &backing);
 	err = fuse_backed_route_backing(&call);
+	if (!err)
+		err = fuse_filter_attr_to_iattr(&change, fc, &backing);
 	if (err)
 		return err;
 
-	backing = fuse_backed_iattr(attr);
 	err = fuse_backed_change(inode, &backing);
 	fuse_backed_copyattr(inode);
-	fuse_backed_done(&call, err);
-	return err;
+	return fuse_backed_done(&call, err);
+}
+
+/* Postfilters may put another target in the place of the one that was read. */
+static const char *fuse_backed_filter_link(struct fuse_backed_call *call,
+					   const char *link,
+					   struct delayed_call *done)
+{
+	struct delayed_call real_done = *done;
+	struct fuse_filter_args args = { .value_room = PAGE_SIZE - 1 };
+	ssize_t ret = PTR_ERR_OR_ZERO(link);
+
+	clear_delayed_call(done);
+	args.value = kzalloc(PAGE_SIZE, GFP_KERNEL);
+	if (!ret) {
+		if (args.value)
+			args.value_len = strscpy(args.value, link, PAGE_SIZE);
+		do_delayed_call(&real_done);
+	}
+	if (!args.value)
+		return ERR_PTR(-ENOMEM);
+
+	call->args = &args;
+	ret = fuse_filter_post(get_fuse_conn(call->inode), call, ret);
+	if (ret < 0) {
+		kfree(args.value);
+		return ERR_PTR(ret);
+	}
+	((char *)args.value)[args.value_len] = '\0';
+	set_delayed_call(done, kfree_link, args.value);
+	return args.value;
 }
 
 static const char *fuse_backed_get_link(struct dentry *entry,
 					struct inode *inode,
 					struct delayed_call *done)
 {
-	const struct fuse_backed_call call = {
+	struct fuse_backed_call call = {
 		.opcode = FUSE_READLINK,
 		.inode = inode,
 	};
 	const char *link;
+	int err;
 
 	if (!entry)
 		return ERR_PTR(-ECHILD);
 
+	err = fuse_backed_route_backing(&call);
+	if (err)
+		return ERR_PTR(err);
+
 	scoped_with_creds(fuse_backed_cred(inode))
 		link = vfs_get_link(fuse_backed(inode)->dentry, done);
-	fuse_backed_done(&call, PTR_ERR_OR_ZERO(link));
-	return link;
+	fuse_backed_account(&call, PTR_ERR_OR_ZERO(link));
+	return call.post ? fuse_backed_filter_link(&call, link, done) : link;
+}
+
+/* Postfilters may change all that a daemon could say. */
+static int fuse_backed_filter_statfs(struct fuse_backed_call *call,
+				     struct kstatfs *buf, int err)
+{
+	struct fuse_kstatfs st = {
+		.blocks = buf->f_blocks,
+		.bfree = buf->f_bfree,
+		.bavail = buf->f_bavail,
+		.files = buf->f_files,
+		.ffree = buf->f_ffree,
+		.bsize = buf->f_bsize,
+		.namelen = buf->f_namelen,
+		.frsize = buf->f_frsize,
+	};
+	struct fuse_filter_args args = { .statfs = &st };
+
+	call->args = &args;
+	err = fuse_filter_post(get_fuse_conn(call->inode), call, err);
+	if (err)
+		return err;
+
+	buf->f_blocks = st.blocks;
+	buf->f_bfree = st.bfree;
+	buf->f_bavail = st.bavail;
+	buf->f_files = st.files;
+	buf->f_ffree = st.ffree;
+	buf->f_bsize = st.bsize;
+	buf->f_namelen = st.namelen;
+	buf->f_frsize = st.frsize;
+	return 0;
 }
 
 /**
@@ -172,17 +286,21 @@ int fuse_backed_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
 	struct inode *inode = d_inode(dentry);
 	const struct path backing = fuse_backed_path(inode);
-	const struct fuse_backed_call call = {
+	struct fuse_backed_call call = {
 		.opcode = FUSE_STATFS,
 		.inode = inode,
 	};
 	int err;
 
+	err = fuse_backed_route_backing(&call);
+	if (err)
+		return err;
+
 	scoped_with_creds(fuse_backed_cred(inode))
 		err = vfs_statfs(&backing, buf);
 	buf->f_type = FUSE_SUPER_MAGIC;
-	fuse_backed_done(&call, err);
-	return err;
+	fuse_backed_account(&call, err);
+	return call.post ? fuse_backed_filter_statfs(&call, buf, err) : err;
 }
 
 /**
@@ -195,17 +313,20 @@ int fuse_backed_sync_fs(struct super_block *sb)
 {
 	struct inode *root = d_inode(sb->s_root);
 	struct super_block *backing = fuse_backed(root)->dentry->d_sb;
-	const struct fuse_backed_call call = {
+	struct fuse_backed_call call = {
 		.opcode = FUSE_SYNCFS,
 		.inode = root,
 	};
 	int err;
 
+	err = fuse_backed_route_backing(&call);
+	if (err)
+		return err;
+
 	down_read(&backing->s_umount);
 	err = sync_filesystem(backing);
 	up_read(&backing->s_umount);
-	fuse_backed_done(&call, err);
-	return err;
+	return fuse_backed_done(&call, err);
 }
 
 const struct inode_operations fuse_backed_dir_iops = {

@@ -7,6 +7,17 @@
 
 #include <linux/filelock.h>
 
+static struct fuse_lk_in fuse_backed_lk(const struct file_lock *fl, u32 lk_flags)
+{
+	return (struct fuse_lk_in) {
+		.lk.start = fl->fl_start,
+		.lk.end = fl->fl_end,
+		.lk.type = fl->c.flc_type,
+		.lk.pid = fl->c.flc_pid,
+		.lk_flags = lk_flags,
+	};
+}
+
 /*
  * Locks are the backing's, so that they hold against its direct users too. Each of
  * our files has a backing file of its own, which stands in for it: as the file
@@ -20,14 +31,30 @@ static void fuse_backed_lock_as(struct file_lock *fl, struct file *from,
 		fl->c.flc_owner = to;
 }
 
+/* A lock can be refused; what a filter says of letting go of one is not asked for. */
+static int fuse_backed_lock_route(struct fuse_backed_call *call)
+{
+	const struct fuse_lk_in *in = call->in;
+	int err = fuse_backed_route_backing(call);
+
+	return in->lk.type == F_UNLCK && call->opcode != FUSE_GETLK ? 0 : err;
+}
+
 int fuse_backed_lock(struct file *file, int cmd, struct file_lock *fl)
 {
 	struct file *backing = fuse_backed_real(file);
-	const struct fuse_backed_call call = {
-		.opcode = cmd == F_GETLK ? FUSE_GETLK : FUSE_SETLK,
+	const struct fuse_lk_in in = fuse_backed_lk(fl, 0);
+	struct fuse_backed_call call = {
+		.opcode = cmd == F_GETLK ? FUSE_GETLK :
+			  fl->c.flc_flags & FL_SLEEP ? FUSE_SETLKW : FUSE_SETLK,
 		.inode = file_inode(file),
+		.in = &in,
 	};
 	int err;
+
+	err = fuse_backed_lock_route(&call);
+	if (err)
+		return err;
 
 	fuse_backed_lock_as(fl, file, backing);
 	if (cmd == F_GETLK)
@@ -36,19 +63,28 @@ int fuse_backed_lock(struct file *file, int cmd, struct file_lock *fl)
 		err = vfs_lock_file(backing, cmd, fl, NULL);
 	fuse_backed_lock_as(fl, backing, file);
 
-	/* Being put on the waiting list is no failure */
-	fuse_backed_done(&call, err == FILE_LOCK_DEFERRED ? 0 : err);
-	return err;
+	/* Being put on the waiting list is neither a failure nor an answer */
+	if (err == FILE_LOCK_DEFERRED) {
+		fuse_backed_account(&call, 0);
+		return err;
+	}
+	return fuse_backed_done(&call, err);
 }
 
 int fuse_backed_flock(struct file *file, int cmd, struct file_lock *fl)
 {
 	struct file *backing = fuse_backed_real(file);
-	const struct fuse_backed_call call = {
-		.opcode = FUSE_SETLK,
+	const struct fuse_lk_in in = fuse_backed_lk(fl, FUSE_LK_FLOCK);
+	struct fuse_backed_call call = {
+		.opcode = fl->c.flc_flags & FL_SLEEP ? FUSE_SETLKW : FUSE_SETLK,
 		.inode = file_inode(file),
+		.in = &in,
 	};
 	int err;
+
+	err = fuse_backed_lock_route(&call);
+	if (err)
+		return err;
 
 	fuse_backed_lock_as(fl, file, backing);
 	if (backing->f_op->flock)
@@ -56,8 +92,7 @@ int fuse_backed_flock(struct file *file, int cmd, struct file_lock *fl)
 	else
 		err = locks_lock_file_wait(backing, fl);
 	fuse_backed_lock_as(fl, backing, file);
-	fuse_backed_done(&call, err);
-	return err;
+	return fuse_backed_done(&call, err);
 }
 
 /*
@@ -67,17 +102,21 @@ int fuse_backed_flock(struct file *file, int cmd, struct file_lock *fl)
 int fuse_backed_flush(struct file *file, fl_owner_t id)
 {
 	struct file *backing = fuse_backed_real(file);
-	const struct fuse_backed_call call = {
+	struct fuse_backed_call call = {
 		.opcode = FUSE_FLUSH,
 		.inode = file_inode(file),
 	};
-	int err = 0;
+	int err;
 
+	/* The locks go away whatever a filter says of it */
 	locks_remove_posix(backing, id);
+	err = fuse_backed_route_backing(&call);
+	if (err)
+		return err;
+
 	if (backing->f_op->flush) {
 		scoped_with_creds(fuse_backed_cred(file_inode(file)))
 			err = backing->f_op->flush(backing, id);
 	}
-	fuse_backed_done(&call, err);
-	return err;
+	return fuse_backed_done(&call, err);
 }

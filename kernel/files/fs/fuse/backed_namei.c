@@ -10,6 +10,7 @@
  */
 
 #include "backed.h"
+#include "filter_attr.h"
 
 #include <linux/namei.h>
 
@@ -175,6 +176,42 @@ static struct dentry *fuse_backed_lookup_backing(struct inode *dir,
 	return alias;
 }
 
+/*
+ * Postfilters are told what was found, whether it was just looked up or cached,
+ * and may refuse it.
+ */
+static noinline int fuse_backed_filter_found(struct fuse_backed_call *call,
+					     const struct inode *inode)
+{
+	struct fuse_conn *fc = get_fuse_conn(call->dir);
+	struct fuse_filter_attr attr = {};
+	struct fuse_filter_args args = { .attr = &attr };
+	const struct fuse_backed *fbk;
+	const struct inode *real;
+	int err;
+
+	call->args = &args;
+	if (!inode) {
+		/* To find nothing is a result too, and not an error */
+		err = fuse_filter_post(fc, call, -ENOENT);
+		return err == -ENOENT ? 0 : err;
+	}
+
+	fbk = fuse_backed(inode);
+	real = d_inode_rcu(fbk->dentry);
+	if (!real)
+		return -ECHILD;
+	fuse_filter_attr_from_inode(&attr, fc, real, mnt_idmap(fbk->fb->mnt));
+	return fuse_filter_post(fc, call, 0);
+}
+
+static int fuse_backed_may_find(struct fuse_backed_call *call,
+				const struct inode *inode)
+{
+	fuse_backed_account(call, 0);
+	return unlikely(call->post) ? fuse_backed_filter_found(call, inode) : 0;
+}
+
 /**
  * fuse_backed_lookup - find a name in a backed directory
  * @dir: the directory
@@ -189,13 +226,13 @@ static struct dentry *fuse_backed_lookup_backing(struct inode *dir,
 struct dentry *fuse_backed_lookup(struct inode *dir, struct dentry *entry,
 				  unsigned int flags)
 {
-	const struct fuse_backed_call call = {
+	struct fuse_backed_call call = {
 		.opcode = FUSE_LOOKUP,
 		.dir = dir,
 		.name = &entry->d_name,
 	};
 	struct dentry *res;
-	int route;
+	int route, err;
 
 	if (entry->d_name.len > NAME_MAX)
 		return ERR_PTR(-ENAMETOOLONG);
@@ -211,8 +248,17 @@ struct dentry *fuse_backed_lookup(struct inode *dir, struct dentry *entry,
 	}
 
 	res = fuse_backed_lookup_backing(dir, entry);
-	fuse_backed_done(&call, PTR_ERR_OR_ZERO(res));
-	return res;
+	if (IS_ERR(res)) {
+		err = fuse_backed_done(&call, PTR_ERR(res));
+		return ERR_PTR(err);
+	}
+
+	/* What is refused stays in the dcache for those who may see it */
+	err = fuse_backed_may_find(&call, d_inode(res ?: entry));
+	if (!err)
+		return res;
+	dput(res);
+	return ERR_PTR(err);
 }
 
 /*
@@ -256,7 +302,7 @@ static int fuse_backed_relookup(struct inode *dir, const struct qstr *name,
 bool fuse_backed_revalidate(struct inode *dir, const struct qstr *name,
 			    struct dentry *entry, unsigned int flags, int *ret)
 {
-	const struct fuse_backed_call call = {
+	struct fuse_backed_call call = {
 		.opcode = FUSE_LOOKUP,
 		.rcu = flags & LOOKUP_RCU,
 		.dir = dir,
@@ -264,6 +310,7 @@ bool fuse_backed_revalidate(struct inode *dir, const struct qstr *name,
 	};
 	const struct inode *inode = d_inode_rcu(entry);
 	int route = fuse_backed_route(&call);
+	int err;
 
 	if (route < 0) {
 		*ret = route;
@@ -283,7 +330,10 @@ bool fuse_backed_revalidate(struct inode *dir, const struct qstr *name,
 	else
 		*ret = fuse_backed_relookup(dir, name, entry);
 
-	if (*ret > 0)
-		fuse_backed_done(&call, 0);
+	if (*ret > 0) {
+		err = fuse_backed_may_find(&call, inode);
+		if (err)
+			*ret = err;
+	}
 	return true;
 }

@@ -8,6 +8,7 @@
  */
 
 #include "backed.h"
+#include "filter.h"
 
 #include <linux/mount.h>
 #include <linux/namei.h>
@@ -58,7 +59,7 @@ static int fuse_backed_remove_backing(const struct fuse_backed *dir,
 static int fuse_backed_remove(struct inode *dir, struct dentry *entry, u32 opcode)
 {
 	const struct fuse_backed *fbk = fuse_backed(dir);
-	const struct fuse_backed_call call = {
+	struct fuse_backed_call call = {
 		.opcode = opcode,
 		.inode = d_inode(entry),
 		.dir = dir,
@@ -84,8 +85,7 @@ static int fuse_backed_remove(struct inode *dir, struct dentry *entry, u32 opcod
 
 	fuse_backed_copyattr(dir);
 	fuse_backed_copyattr(d_inode(entry));
-	fuse_backed_done(&call, err);
-	return err;
+	return fuse_backed_done(&call, err);
 }
 
 int fuse_backed_unlink(struct inode *dir, struct dentry *entry)
@@ -154,11 +154,21 @@ int fuse_backed_rename(struct mnt_idmap *idmap, struct inode *olddir,
 		       struct dentry *newent, unsigned int flags)
 {
 	const struct fuse_backing *fb = fuse_backed(olddir)->fb;
-	const struct fuse_backed_call call = {
+	const struct fuse_rename2_in in = {
+		.newdir = get_node_id(newdir),
+		.flags = flags,
+	};
+	struct fuse_filter_args args = {
+		.newdir = newdir,
+		.newname = &newent->d_name,
+	};
+	struct fuse_backed_call call = {
 		.opcode = FUSE_RENAME2,
 		.inode = d_inode(oldent),
 		.dir = olddir,
 		.name = &oldent->d_name,
+		.in = &in,
+		.args = &args,
 	};
 	int err;
 
@@ -181,6 +191,5 @@ int fuse_backed_rename(struct mnt_idmap *idmap, struct inode *olddir,
 	fuse_backed_copyattr(d_inode(oldent));
 	if (d_inode(newent))
 		fuse_backed_copyattr(d_inode(newent));
-	fuse_backed_done(&call, err);
-	return err;
+	return fuse_backed_done(&call, err);
 }

@@ -6,8 +6,10 @@
  */
 
 #include "backed.h"
+#include "filter.h"
 
 #include <linux/fileattr.h>
+#include <linux/mm.h>
 #include <linux/mount.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
@@ -26,9 +28,13 @@ int fuse_backed_getxattr(struct inode *inode, const char *name, void *value,
 			 size_t size)
 {
 	const struct fuse_backed *fbk = fuse_backed(inode);
-	const struct fuse_backed_call call = {
+	const struct fuse_getxattr_in in = { .size = size };
+	struct fuse_filter_args args = { .text = name };
+	struct fuse_backed_call call = {
 		.opcode = FUSE_GETXATTR,
 		.inode = inode,
+		.in = &in,
+		.args = &args,
 	};
 	ssize_t ret;
 
@@ -39,8 +45,10 @@ int fuse_backed_getxattr(struct inode *inode, const char *name, void *value,
 	scoped_with_creds(fbk->fb->cred)
 		ret = vfs_getxattr(mnt_idmap(fbk->fb->mnt), fbk->dentry, name,
 				   value, size);
-	fuse_backed_done(&call, ret);
-	return ret;
+	args.value = size ? value : NULL;
+	args.value_room = size;
+	args.value_len = max(ret, 0);
+	return fuse_backed_done(&call, ret);
 }
 
 static int fuse_backed_change_xattr(const struct fuse_backed *fbk,
@@ -54,6 +62,21 @@ static int fuse_backed_change_xattr(const struct fuse_backed *fbk,
 			return vfs_removexattr(idmap, fbk->dentry, name);
 		return vfs_setxattr(idmap, fbk->dentry, name, value, size, flags);
 	}
+}
+
+/* Ask, and keep the backing's mount writable until the end. */
+static int fuse_backed_begin_attr(struct fuse_backed_call *call)
+{
+	int err = fuse_backed_route_backing(call);
+
+	return err ?: mnt_want_write(fuse_backed(call->inode)->fb->mnt);
+}
+
+static int fuse_backed_end_attr(const struct fuse_backed_call *call, int err)
+{
+	mnt_drop_write(fuse_backed(call->inode)->fb->mnt);
+	fuse_backed_copyattr(call->inode);
+	return fuse_backed_done(call, err);
 }
 
 /**
@@ -70,31 +93,96 @@ int fuse_backed_setxattr(struct inode *inode, const char *name,
 			 const void *value, size_t size, int flags)
 {
 	const struct fuse_backed *fbk = fuse_backed(inode);
-	const struct fuse_backed_call call = {
+	const struct fuse_setxattr_in in = { .size = size, .flags = flags };
+	struct fuse_filter_args args = {
+		.text = name,
+		/* Programs read it only */
+		.value = (void *)value,
+		.value_len = size,
+	};
+	struct fuse_backed_call call = {
 		.opcode = value ? FUSE_SETXATTR : FUSE_REMOVEXATTR,
 		.inode = inode,
+		.in = value ? &in : NULL,
+		.args = &args,
 	};
 	int err;
 
-	err = fuse_backed_route_backing(&call);
-	if (!err)
-		err = mnt_want_write(fbk->fb->mnt);
+	err = fuse_backed_begin_attr(&call);
 	if (err)
 		return err;
 
 	err = fuse_backed_change_xattr(fbk, name, value, size, flags);
-	mnt_drop_write(fbk->fb->mnt);
-	fuse_backed_copyattr(inode);
-	fuse_backed_done(&call, err);
-	return err;
+	return fuse_backed_end_attr(&call, err);
+}
+
+/* Leaves out of @list, of @size bytes, the names that a filter does not show. */
+static ssize_t fuse_backed_filter_list(struct inode *inode, char *list, size_t size)
+{
+	struct fuse_filter_args args = {};
+	struct fuse_backed_call call = {
+		.opcode = FUSE_FILTER_OP_XATTR_NAME,
+		.inode = inode,
+		.args = &args,
+	};
+	char *from = list, *to = list, *end = list + size;
+	size_t len;
+
+	while (from < end) {
+		len = strnlen(from, end - from) + 1;
+		if (len > end - from)
+			return -EIO;
+		args.text = from;
+		if (!fuse_backed_route_backing(&call)) {
+			memmove(to, from, len);
+			to += len;
+		}
+		from += len;
+	}
+	return to - list;
+}
+
+/*
+ * Some file systems show trusted names to who has the capability only, so the
+ * credentials are the caller's. Where names may have to be left out, the size of
+ * the list is that of what remains.
+ */
+static ssize_t fuse_backed_list(struct inode *inode, char *list, size_t size)
+{
+	struct dentry *real = fuse_backed(inode)->dentry;
+	char *all __free(kvfree) = NULL;
+	ssize_t ret;
+
+	if (!fuse_filter_asked(get_fuse_conn(inode), FUSE_FILTER_OP_XATTR_NAME))
+		return vfs_listxattr(real, list, size);
+
+	ret = vfs_listxattr(real, NULL, 0);
+	if (ret <= 0)
+		return ret;
+	/* One that grows meanwhile is ERANGE, for which callers are prepared */
+	all = kvmalloc(ret, GFP_KERNEL);
+	if (!all)
+		return -ENOMEM;
+
+	ret = vfs_listxattr(real, all, ret);
+	if (ret > 0)
+		ret = fuse_backed_filter_list(inode, all, ret);
+	if (ret <= 0 || !size)
+		return ret;
+	if (ret > size)
+		return -ERANGE;
+	memcpy(list, all, ret);
+	return ret;
 }
 
 ssize_t fuse_backed_listxattr(struct dentry *entry, char *list, size_t size)
 {
 	struct inode *inode = d_inode(entry);
-	const struct fuse_backed_call call = {
+	const struct fuse_getxattr_in in = { .size = size };
+	struct fuse_backed_call call = {
 		.opcode = FUSE_LISTXATTR,
 		.inode = inode,
+		.in = &in,
 	};
 	ssize_t ret;
 
@@ -102,10 +190,8 @@ ssize_t fuse_backed_listxattr(struct dentry *entry, char *list, size_t size)
 	if (ret)
 		return ret;
 
-	/* Some file systems show trusted names to who has the capability only */
-	ret = vfs_listxattr(fuse_backed(inode)->dentry, list, size);
-	fuse_backed_done(&call, ret);
-	return ret;
+	ret = fuse_backed_list(inode, list, size);
+	return fuse_backed_done(&call, ret);
 }
 
 /*
@@ -147,9 +233,13 @@ struct posix_acl *fuse_backed_get_acl(struct mnt_idmap *idmap,
 {
 	struct inode *inode = d_inode(entry);
 	const struct fuse_backed *fbk = fuse_backed(inode);
-	const struct fuse_backed_call call = {
+	const struct fuse_getxattr_in in = {};
+	struct fuse_filter_args args = { .text = posix_acl_xattr_name(type) };
+	struct fuse_backed_call call = {
 		.opcode = FUSE_GETXATTR,
 		.inode = inode,
+		.in = &in,
+		.args = &args,
 	};
 	struct posix_acl *acl;
 	int err;
@@ -163,9 +253,15 @@ struct posix_acl *fuse_backed_get_acl(struct mnt_idmap *idmap,
 
 	scoped_with_creds(fbk->fb->cred)
 		acl = vfs_get_acl(mnt_idmap(fbk->fb->mnt), fbk->dentry,
-				  posix_acl_xattr_name(type));
-	fuse_backed_done(&call, PTR_ERR_OR_ZERO(acl));
-	return acl;
+				  args.text);
+	err = fuse_backed_done(&call, PTR_ERR_OR_ZERO(acl));
+	if (!err)
+		return acl;
+
+	/* A program cannot put an ACL in the place of this one, or of none */
+	if (!IS_ERR(acl))
+		posix_acl_release(acl);
+	return ERR_PTR(err < 0 ? err : -EIO);
 }
 
 static int fuse_backed_change_acl(const struct fuse_backed *fbk,
@@ -202,9 +298,13 @@ int fuse_backed_set_acl(struct mnt_idmap *idmap, struct dentry *entry,
 {
 	struct inode *inode = d_inode(entry);
 	const struct fuse_backed *fbk = fuse_backed(inode);
-	const struct fuse_backed_call call = {
+	const struct fuse_setxattr_in in = {};
+	struct fuse_filter_args args = { .text = posix_acl_xattr_name(type) };
+	struct fuse_backed_call call = {
 		.opcode = acl ? FUSE_SETXATTR : FUSE_REMOVEXATTR,
 		.inode = inode,
+		.in = acl ? &in : NULL,
+		.args = &args,
 	};
 	int err;
 
@@ -215,27 +315,24 @@ int fuse_backed_set_acl(struct mnt_idmap *idmap, struct dentry *entry,
 	if (!inode_owner_or_capable(idmap, inode))
 		return -EPERM;
 
-	err = fuse_backed_route_backing(&call);
-	if (!err)
-		err = fuse_backed_drop_sgid(idmap, entry, type);
-	if (!err)
-		err = mnt_want_write(fbk->fb->mnt);
+	err = fuse_backed_begin_attr(&call);
 	if (err)
 		return err;
 
-	err = fuse_backed_change_acl(fbk, acl, posix_acl_xattr_name(type));
-	mnt_drop_write(fbk->fb->mnt);
-	fuse_backed_copyattr(inode);
-	fuse_backed_done(&call, err);
-	return err;
+	err = fuse_backed_drop_sgid(idmap, entry, type);
+	if (!err)
+		err = fuse_backed_change_acl(fbk, acl, args.text);
+	return fuse_backed_end_attr(&call, err);
 }
 
 int fuse_backed_fileattr_get(struct dentry *entry, struct file_kattr *fa)
 {
 	struct inode *inode = d_inode(entry);
-	const struct fuse_backed_call call = {
+	const struct fuse_ioctl_in in = { .cmd = FS_IOC_GETFLAGS };
+	struct fuse_backed_call call = {
 		.opcode = FUSE_IOCTL,
 		.inode = inode,
+		.in = &in,
 	};
 	int err;
 
@@ -245,8 +342,7 @@ int fuse_backed_fileattr_get(struct dentry *entry, struct file_kattr *fa)
 
 	scoped_with_creds(fuse_backed_cred(inode))
 		err = vfs_fileattr_get(fuse_backed(inode)->dentry, fa);
-	fuse_backed_done(&call, err);
-	return err;
+	return fuse_backed_done(&call, err);
 }
 
 int fuse_backed_fileattr_set(struct mnt_idmap *idmap, struct dentry *entry,
@@ -254,22 +350,19 @@ int fuse_backed_fileattr_set(struct mnt_idmap *idmap, struct dentry *entry,
 {
 	struct inode *inode = d_inode(entry);
 	const struct fuse_backed *fbk = fuse_backed(inode);
-	const struct fuse_backed_call call = {
+	const struct fuse_ioctl_in in = { .cmd = FS_IOC_SETFLAGS };
+	struct fuse_backed_call call = {
 		.opcode = FUSE_IOCTL,
 		.inode = inode,
+		.in = &in,
 	};
 	int err;
 
-	err = fuse_backed_route_backing(&call);
-	if (!err)
-		err = mnt_want_write(fbk->fb->mnt);
+	err = fuse_backed_begin_attr(&call);
 	if (err)
 		return err;
 
 	scoped_with_creds(fbk->fb->cred)
 		err = vfs_fileattr_set(mnt_idmap(fbk->fb->mnt), fbk->dentry, fa);
-	mnt_drop_write(fbk->fb->mnt);
-	fuse_backed_copyattr(inode);
-	fuse_backed_done(&call, err);
-	return err;
+	return fuse_backed_end_attr(&call, err);
 }

@@ -2,10 +2,8 @@
 /*
  * FUSE filters: the chain of filters on a connection.
  *
- * A chain never changes: attach and detach put another in its place and wait for
- * the callers of the old one. Callers of callbacks that do not sleep are under
- * RCU, the others under SRCU, in either case only while the callback runs, not
- * while the backing works.
+ * A chain never changes but for its masks: attach and detach put another in its
+ * place and wait for the callers of the old one, see filter_call.c.
  */
 
 #include "filter.h"
@@ -13,165 +11,10 @@
 #include <linux/bpf.h>
 #include <linux/cleanup.h>
 #include <linux/errno.h>
-#include <linux/pid_namespace.h>
 #include <linux/slab.h>
-#include <linux/srcu.h>
 #include <linux/uaccess.h>
-#include <linux/user_namespace.h>
 
 DEFINE_STATIC_KEY_FALSE(fuse_filter_key);
-DEFINE_STATIC_SRCU(fuse_filter_srcu);
-
-/* Errnos from here on mean something to the kernel and nothing to a caller */
-#define FUSE_FILTER_MAX_ERRNO 511
-
-struct fuse_filter_counts {
-	u64 runs;
-	u64 denied;
-};
-
-/**
- * struct fuse_filter - a filter attached to a connection
- * @reg: the registered filter
- * @id: of the attachment
- * @flags: %FUSE_FILTER_FAIL_OPEN
- * @counts: callbacks made for this connection
- */
-struct fuse_filter {
-	struct fuse_filter_reg *reg;
-	u32 id;
-	u32 flags;
-	struct fuse_filter_counts __percpu *counts;
-};
-
-/**
- * struct fuse_filter_chain - filters of a connection, in the order of asking
- * @mask: opcodes that any of them has a callback for
- * @sleepable: opcodes with a callback that may sleep
- * @nr: number of filters
- * @filters: the filters
- */
-struct fuse_filter_chain {
-	u64 mask;
-	u64 sleepable;
-	u32 nr;
-	struct fuse_filter *filters[] __counted_by(nr);
-};
-
-/* What a callback returned, made into a verdict or an errno that may leave. */
-static int fuse_filter_clamp(struct fuse_filter_reg *reg, int ret)
-{
-	if (ret >= FUSE_FILTER_DEFAULT && ret <= FUSE_FILTER_DAEMON)
-		return ret;
-	if (ret < 0 && ret >= -FUSE_FILTER_MAX_ERRNO && ret != -ECHILD)
-		return ret;
-
-	/* Once for each filter; a race costs another line */
-	if (!READ_ONCE(reg->warned)) {
-		WRITE_ONCE(reg->warned, true);
-		pr_warn("filter %s returned %d, which is no verdict\n",
-			reg->ops->name, ret);
-	}
-	return -EIO;
-}
-
-static int fuse_filter_call(const struct fuse_filter_ops *ops,
-			    struct fuse_filter_ctx *ctx, const void *in)
-{
-	switch (ctx->opcode) {
-	case FUSE_LOOKUP:
-		return ops->lookup(ctx);
-	case FUSE_OPEN:
-		return ops->open(ctx, in);
-	case FUSE_READDIR:
-		return ops->dirent(ctx, in);
-	}
-	return FUSE_FILTER_DEFAULT;
-}
-
-static int fuse_filter_run_one(const struct fuse_filter *filter,
-			       struct fuse_filter_ctx_kern *kctx, const void *in)
-{
-	struct fuse_filter_reg *reg = filter->reg;
-	int ret;
-
-	if (!(reg->mask & BIT_ULL(kctx->ctx.opcode)))
-		return FUSE_FILTER_DEFAULT;
-	if (READ_ONCE(reg->dead))
-		return filter->flags & FUSE_FILTER_FAIL_OPEN ?
-			FUSE_FILTER_DEFAULT : -EIO;
-
-	ret = fuse_filter_clamp(reg, fuse_filter_call(reg->ops, &kctx->ctx, in));
-	this_cpu_inc(filter->counts->runs);
-	if (ret < 0)
-		this_cpu_inc(filter->counts->denied);
-	return ret;
-}
-
-static void fuse_filter_init_ctx(struct fuse_filter_ctx_kern *kctx,
-				 struct fuse_conn *fc,
-				 const struct fuse_backed_call *call)
-{
-	const struct cred *cred = call->cred ?: current_cred();
-
-	kctx->ctx = (struct fuse_filter_ctx) {
-		.nodeid = call->inode ? get_node_id(call->inode) : 0,
-		.parent = call->dir ? get_node_id(call->dir) : 0,
-		.opcode = call->opcode,
-		.fsuid = from_kuid_munged(fc->user_ns, cred->fsuid),
-		.fsgid = from_kgid_munged(fc->user_ns, cred->fsgid),
-		.pid = pid_nr_ns(task_pid(current), fc->pid_ns),
-		.name_len = call->name ? call->name->len : 0,
-	};
-	kctx->name = call->name;
-}
-
-/* The first errno wins; of the rest, the greatest verdict. */
-static int fuse_filter_run(const struct fuse_filter_chain *chain,
-			   struct fuse_conn *fc,
-			   const struct fuse_backed_call *call)
-{
-	struct fuse_filter_ctx_kern kctx;
-	int verdict = FUSE_FILTER_DEFAULT;
-	u32 i;
-	int ret;
-
-	fuse_filter_init_ctx(&kctx, fc, call);
-	for (i = 0; i < chain->nr; i++) {
-		ret = fuse_filter_run_one(chain->filters[i], &kctx, call->in);
-		if (ret < 0)
-			return ret;
-		verdict = max(verdict, ret);
-	}
-	return verdict;
-}
-
-static int fuse_filter_run_sleepable(struct fuse_conn *fc,
-				     const struct fuse_backed_call *call)
-{
-	const struct fuse_filter_chain *chain;
-
-	guard(srcu)(&fuse_filter_srcu);
-	chain = srcu_dereference(fc->filters, &fuse_filter_srcu);
-	return chain ? fuse_filter_run(chain, fc, call) : FUSE_FILTER_DEFAULT;
-}
-
-int __fuse_filter_pre(struct fuse_conn *fc, const struct fuse_backed_call *call)
-{
-	const struct fuse_filter_chain *chain;
-	u64 op = BIT_ULL(call->opcode);
-
-	scoped_guard(rcu) {
-		chain = rcu_dereference(fc->filters);
-		if (!chain || !(chain->mask & op))
-			return FUSE_FILTER_DEFAULT;
-		if (!(chain->sleepable & op))
-			return fuse_filter_run(chain, fc, call);
-	}
-	if (call->rcu)
-		return -ECHILD;
-	return fuse_filter_run_sleepable(fc, call);
-}
 
 static struct fuse_filter_chain *fuse_filter_chain(struct fuse_conn *fc)
 {
@@ -189,13 +32,52 @@ static struct fuse_filter_chain *fuse_filter_chain_new(u32 nr)
 	return chain;
 }
 
+static struct fuse_filter_prog *fuse_filter_prog(const struct fuse_filter_reg *reg)
+{
+	return rcu_dereference_protected(reg->prog,
+					 lockdep_is_held(&fuse_filter_mutex));
+}
+
+/* Single words, because a chain in use is changed when callbacks are replaced */
+static void fuse_filter_masks_set(struct fuse_filter_masks *masks,
+				  const struct fuse_filter_masks *new)
+{
+	WRITE_ONCE(masks->pre, new->pre);
+	WRITE_ONCE(masks->post, new->post);
+	WRITE_ONCE(masks->pre_sleeps, new->pre_sleeps);
+	WRITE_ONCE(masks->post_sleeps, new->post_sleeps);
+}
+
+static struct fuse_filter_masks
+fuse_filter_masks_or(const struct fuse_filter_masks *a,
+		     const struct fuse_filter_masks *b)
+{
+	return (struct fuse_filter_masks) {
+		.pre = a->pre | b->pre,
+		.post = a->post | b->post,
+		.pre_sleeps = a->pre_sleeps | b->pre_sleeps,
+		.post_sleeps = a->post_sleeps | b->post_sleeps,
+	};
+}
+
+static struct fuse_filter_masks
+fuse_filter_sum_masks(const struct fuse_filter_chain *chain)
+{
+	struct fuse_filter_masks sum = {};
+	u32 i;
+
+	for (i = 0; i < chain->nr; i++)
+		sum = fuse_filter_masks_or(&sum,
+					   &fuse_filter_prog(chain->filters[i]->reg)->masks);
+	return sum;
+}
+
 /* When this returns, nobody uses the chain that @fc had before. */
 static void fuse_filter_publish(struct fuse_conn *fc,
 				struct fuse_filter_chain *chain)
 {
 	rcu_assign_pointer(fc->filters, chain);
-	synchronize_srcu(&fuse_filter_srcu);
-	synchronize_rcu();
+	fuse_filter_synchronize();
 }
 
 /* Put @chain in the place of the chain of @fc, and free that when it is unused. */
@@ -203,11 +85,10 @@ static void fuse_filter_replace(struct fuse_conn *fc,
 				struct fuse_filter_chain *chain)
 {
 	struct fuse_filter_chain *old = fuse_filter_chain(fc);
-	u32 i;
 
-	for (i = 0; chain && i < chain->nr; i++) {
-		chain->mask |= chain->filters[i]->reg->mask;
-		chain->sleepable |= chain->filters[i]->reg->sleepable;
+	if (chain) {
+		chain->masks = fuse_filter_sum_masks(chain);
+		chain->gen = ++fc->filter_last_gen;
 	}
 	fuse_filter_publish(fc, chain);
 	kfree(old);
@@ -215,6 +96,7 @@ static void fuse_filter_replace(struct fuse_conn *fc,
 
 static void fuse_filter_free(struct fuse_filter *filter)
 {
+	list_del(&filter->list);
 	fuse_filter_reg_put(filter->reg);
 	free_percpu(filter->counts);
 	kfree(filter);
@@ -232,6 +114,7 @@ static struct fuse_filter *fuse_filter_new(struct fuse_filter_reg *reg, u32 flag
 	}
 
 	filter->reg = reg;
+	INIT_LIST_HEAD(&filter->list);
 	filter->flags = flags & FUSE_FILTER_FAIL_OPEN;
 	filter->counts = alloc_percpu_gfp(struct fuse_filter_counts,
 					  GFP_KERNEL_ACCOUNT);
@@ -290,6 +173,8 @@ static int fuse_filter_insert(struct fuse_conn *fc, struct fuse_filter *filter,
 		chain->filters[i < pos ? i : i + 1] = old->filters[i];
 	chain->filters[pos] = filter;
 	filter->id = ++fc->filter_last_id;
+	filter->fc = fc;
+	list_add(&filter->list, &filter->reg->attached);
 	fuse_filter_replace(fc, chain);
 	return 0;
 }
@@ -383,6 +268,44 @@ int fuse_filter_detach(struct fuse_conn *fc, u32 id)
 }
 
 /**
+ * fuse_filter_update - put other callbacks in the place of a filter's
+ * @reg: the filter
+ * @prog: the callbacks, which @reg owns from now on
+ *
+ * A request is asked about by the old callbacks or by the new ones, and not by
+ * none. When this returns, no old callback runs.
+ *
+ * Context: fuse_filter_mutex is held.
+ */
+void fuse_filter_update(struct fuse_filter_reg *reg, struct fuse_filter_prog *prog)
+{
+	struct fuse_filter_prog *old = fuse_filter_prog(reg);
+	struct fuse_filter_masks masks;
+	struct fuse_filter_chain *chain;
+	struct fuse_filter *filter;
+
+	lockdep_assert_held(&fuse_filter_mutex);
+
+	/* Who finds the new callbacks must know that they may sleep */
+	list_for_each_entry(filter, &reg->attached, list) {
+		chain = fuse_filter_chain(filter->fc);
+		masks = fuse_filter_masks_or(&chain->masks, &prog->masks);
+		fuse_filter_masks_set(&chain->masks, &masks);
+	}
+	fuse_filter_synchronize();
+	rcu_assign_pointer(reg->prog, prog);
+	fuse_filter_synchronize();
+
+	list_for_each_entry(filter, &reg->attached, list) {
+		chain = fuse_filter_chain(filter->fc);
+		masks = fuse_filter_sum_masks(chain);
+		fuse_filter_masks_set(&chain->masks, &masks);
+	}
+	bpf_struct_ops_put(old->ops);
+	kfree(old);
+}
+
+/**
  * fuse_filter_end - detach all filters for good
  * @fc: connection whose last mount is gone
  */
@@ -410,17 +333,19 @@ void fuse_filter_end(struct fuse_conn *fc)
 static void fuse_filter_describe(const struct fuse_filter *filter,
 				 struct fuse_filter_info *info)
 {
-	const struct fuse_filter_reg *reg = filter->reg;
+	const struct fuse_filter_prog *prog = fuse_filter_prog(filter->reg);
 	const struct fuse_filter_counts *counts;
 	int cpu;
 
 	*info = (struct fuse_filter_info) {
 		.id = filter->id,
-		.map_id = bpf_struct_ops_id(reg->ops),
-		.flags = filter->flags | (reg->dead ? FUSE_FILTER_DEAD : 0),
-		.ops[0] = reg->mask,
+		.map_id = bpf_struct_ops_id(prog->ops),
+		.flags = filter->flags |
+			 (filter->reg->dead ? FUSE_FILTER_DEAD : 0),
+		.ops[0] = prog->masks.pre,
+		.post_ops[0] = prog->masks.post,
 	};
-	strscpy(info->name, reg->ops->name);
+	strscpy(info->name, prog->ops->name);
 
 	for_each_possible_cpu(cpu) {
 		counts = per_cpu_ptr(filter->counts, cpu);
@@ -429,16 +354,31 @@ static void fuse_filter_describe(const struct fuse_filter *filter,
 	}
 }
 
+static int fuse_filter_copy_infos(const struct fuse_filter_info *infos, u32 nr,
+				  const struct fuse_filter_list *list)
+{
+	u32 i;
+	int err;
+
+	for (i = 0; i < nr; i++) {
+		err = copy_struct_to_user(u64_to_user_ptr(list->filters +
+							  (u64)i * list->info_size),
+					  list->info_size, &infos[i],
+					  sizeof(infos[i]), NULL);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 /**
  * fuse_filter_list - describe the filters of a connection
  * @fc: connection
- * @buf: where to
- * @nr: in: room in @buf, out: filters attached
+ * @list: request; @list->nr is filled in
  *
  * Return: 0, -ENOMEM, -EFAULT
  */
-int fuse_filter_list(struct fuse_conn *fc, struct fuse_filter_info __user *buf,
-		     u32 *nr)
+int fuse_filter_list(struct fuse_conn *fc, struct fuse_filter_list *list)
 {
 	struct fuse_filter_info *infos __free(kfree) = NULL;
 	struct fuse_filter_chain *chain;
@@ -450,20 +390,28 @@ int fuse_filter_list(struct fuse_conn *fc, struct fuse_filter_info __user *buf,
 
 	scoped_guard(mutex, &fuse_filter_mutex) {
 		chain = fuse_filter_chain(fc);
-		fit = min(*nr, chain ? chain->nr : 0);
-		*nr = chain ? chain->nr : 0;
+		fit = min(list->nr, chain ? chain->nr : 0);
+		list->nr = chain ? chain->nr : 0;
 		for (i = 0; i < fit; i++)
 			fuse_filter_describe(chain->filters[i], &infos[i]);
 	}
-	return copy_to_user(buf, infos, fit * sizeof(*infos)) ? -EFAULT : 0;
+	return fuse_filter_copy_infos(infos, fit, list);
 }
 
+/**
+ * fuse_filter_query - say what filters can do
+ * @query: filled in, as far as this is concerned
+ */
 void fuse_filter_query(struct fuse_bpf_query *query)
 {
+	struct fuse_filter_masks masks;
+
 	if (!fuse_filter_available())
 		return;
 
+	fuse_filter_all_ops(&masks);
 	query->features |= FUSE_BPF_FILTERS;
 	query->filter_max = FUSE_FILTER_MAX;
-	query->prefilter_ops[0] = fuse_filter_all_ops();
+	query->prefilter_ops[0] = masks.pre;
+	query->postfilter_ops[0] = masks.post;
 }

@@ -9,6 +9,64 @@
 #include <linux/fuse_filter.h>
 #include <linux/jump_label.h>
 
+/**
+ * struct fuse_filter_ranges - byte ranges that read as zero
+ * @nr: number of ranges
+ * @overflow: a range was not taken: refuse the request
+ * @range: ranges in order, apart from each other; the end is the byte after
+ */
+struct fuse_filter_ranges {
+	u32 nr;
+	bool overflow;
+	struct {
+		u64 start;
+		u64 end;
+	} range[FUSE_FILTER_MAX_RANGES];
+};
+
+static inline void fuse_filter_ranges_init(struct fuse_filter_ranges *ranges)
+{
+	ranges->nr = 0;
+	ranges->overflow = false;
+}
+
+/* What a program may change in &fuse_filter_args.attr */
+#define FUSE_FILTER_EDIT_MODE	BIT(0)
+#define FUSE_FILTER_EDIT_OWNER	BIT(1)
+#define FUSE_FILTER_EDIT_TIMES	BIT(2)
+#define FUSE_FILTER_EDIT_VALID	BIT(3)
+#define FUSE_FILTER_EDIT_SIZE	BIT(4)
+
+/**
+ * struct fuse_filter_args - what goes with a call and few calls have
+ * @newdir: directory of the new name of a rename
+ * @newname: that name
+ * @text: see %FUSE_FILTER_TEXT, NUL-terminated
+ * @value: see %FUSE_FILTER_VALUE
+ * @value_len: bytes of it
+ * @value_room: bytes that a postfilter may put there, 0: it may not
+ * @value_set: a postfilter has done so
+ * @attr: attributes that the call gives or returns
+ * @attr_edit: FUSE_FILTER_EDIT_*
+ * @statfs: statistics that the call returns
+ * @ranges: where to note what is to be redacted
+ * @add_open_flags: where to note flags that are to be added
+ */
+struct fuse_filter_args {
+	struct inode *newdir;
+	const struct qstr *newname;
+	const char *text;
+	void *value;
+	size_t value_len;
+	size_t value_room;
+	bool value_set;
+	struct fuse_filter_attr *attr;
+	u32 attr_edit;
+	struct fuse_kstatfs *statfs;
+	struct fuse_filter_ranges *ranges;
+	u32 *add_open_flags;
+};
+
 #ifdef CONFIG_FUSE_FILTER
 
 struct bpf_link;
@@ -18,54 +76,130 @@ struct bpf_struct_ops;
  * struct fuse_filter_ctx_kern - a callback's context, and what is not its to see
  * @ctx: what the program sees
  * @name: name that the call is about, or NULL
+ * @in: what the request carries, by opcode, or NULL
+ * @args: more of it, or NULL
  * @name_buf: copy of @name for the program, made when it asks for it
  */
 struct fuse_filter_ctx_kern {
 	struct fuse_filter_ctx ctx;
 	const struct qstr *name;
+	const void *in;
+	struct fuse_filter_args *args;
 	char name_buf[NAME_MAX + 1];
+};
+
+/**
+ * struct fuse_filter_masks - sets of opcodes
+ * @pre: those with a prefilter
+ * @post: those with a postfilter
+ * @pre_sleeps: those of @pre where it may sleep
+ * @post_sleeps: those of @post where it may sleep
+ */
+struct fuse_filter_masks {
+	u64 pre;
+	u64 post;
+	u64 pre_sleeps;
+	u64 post_sleeps;
+};
+
+/**
+ * struct fuse_filter_prog - the callbacks of a filter, replaced as a whole
+ * @ops: the callbacks, with a reference to their map
+ * @masks: opcodes that are asked about
+ * @own: those of &fuse_filter_masks.pre with a prefilter of their own; the others
+ *	go to &fuse_filter_ops.pre
+ * @own_post: likewise of &fuse_filter_masks.post
+ */
+struct fuse_filter_prog {
+	const struct fuse_filter_ops *ops;
+	struct fuse_filter_masks masks;
+	u64 own;
+	u64 own_post;
 };
 
 /**
  * struct fuse_filter_reg - a registered filter
  * @list: entry in the list of registered filters
- * @ops: the program's callbacks, with a reference to their map
+ * @prog: callbacks, under RCU and SRCU as the chains are
  * @link: BPF link that registered it, NULL for a map without link
+ * @attached: its attachments
  * @users: the registration itself, and attachments; under fuse_filter_mutex
  * @dead: the link is gone
  * @warned: it has been reported for what it returned
- * @mask: opcodes it has a callback for
- * @sleepable: those of @mask whose callback may sleep
  */
 struct fuse_filter_reg {
 	struct list_head list;
-	const struct fuse_filter_ops *ops;
+	struct fuse_filter_prog __rcu *prog;
 	struct bpf_link *link;
+	struct list_head attached;
 	unsigned int users;
 	bool dead;
 	bool warned;
-	u64 mask;
-	u64 sleepable;
+};
+
+/**
+ * struct fuse_filter - a filter attached to a connection
+ * @reg: the registered filter
+ * @list: entry in &fuse_filter_reg.attached
+ * @fc: the connection
+ * @id: of the attachment
+ * @flags: %FUSE_FILTER_FAIL_OPEN
+ * @counts: callbacks made for this connection
+ */
+struct fuse_filter {
+	struct fuse_filter_reg *reg;
+	struct list_head list;
+	struct fuse_conn *fc;
+	u32 id;
+	u32 flags;
+	struct fuse_filter_counts __percpu *counts;
+};
+
+struct fuse_filter_counts {
+	u64 runs;
+	u64 denied;
+};
+
+/**
+ * struct fuse_filter_chain - filters of a connection, in the order of asking
+ * @masks: union of the filters' masks
+ * @gen: different for each chain that a connection had
+ * @nr: number of filters
+ * @filters: the filters
+ *
+ * Of a chain that can be found, only @masks change, when a filter's callbacks are
+ * replaced.
+ */
+struct fuse_filter_chain {
+	struct fuse_filter_masks masks;
+	u32 gen;
+	u32 nr;
+	struct fuse_filter *filters[] __counted_by(nr);
 };
 
 /* Taken when the first filter is attached anywhere */
 DECLARE_STATIC_KEY_FALSE(fuse_filter_key);
 
 /* filter.c */
-int __fuse_filter_pre(struct fuse_conn *fc, const struct fuse_backed_call *call);
 int fuse_filter_attach(struct fuse_conn *fc, struct fuse_filter_attach *attach);
 int fuse_filter_detach(struct fuse_conn *fc, u32 id);
+void fuse_filter_update(struct fuse_filter_reg *reg, struct fuse_filter_prog *prog);
 void fuse_filter_end(struct fuse_conn *fc);
-int fuse_filter_list(struct fuse_conn *fc, struct fuse_filter_info __user *buf,
-		     u32 *nr);
+int fuse_filter_list(struct fuse_conn *fc, struct fuse_filter_list *list);
 void fuse_filter_query(struct fuse_bpf_query *query);
+
+/* filter_call.c */
+int __fuse_filter_pre(struct fuse_conn *fc, struct fuse_backed_call *call);
+ssize_t __fuse_filter_post(struct fuse_conn *fc,
+			   const struct fuse_backed_call *call, ssize_t ret);
+void fuse_filter_synchronize(void);
 
 /* filter_bpf.c */
 extern struct mutex fuse_filter_mutex;
 void fuse_filter_init(void);
 struct fuse_filter_reg *fuse_filter_reg_get(int fd);
 void fuse_filter_reg_put(struct fuse_filter_reg *reg);
-u64 fuse_filter_all_ops(void);
+void fuse_filter_all_ops(struct fuse_filter_masks *masks);
 
 /* filter_kfuncs.c */
 int fuse_filter_register_kfuncs(const struct bpf_struct_ops *st_ops);
@@ -74,16 +208,48 @@ bool fuse_filter_available(void);
 /**
  * fuse_filter_pre - ask the filters of a connection about a call
  * @fc: connection
- * @call: the call
+ * @call: the call; notes which postfilters are to be called
  *
  * Return: enum fuse_filter_verdict or a negative errno; -ECHILD only in RCU-walk
  */
 static inline int fuse_filter_pre(struct fuse_conn *fc,
-				  const struct fuse_backed_call *call)
+				  struct fuse_backed_call *call)
 {
 	if (static_branch_unlikely(&fuse_filter_key))
 		return __fuse_filter_pre(fc, call);
 	return FUSE_FILTER_DEFAULT;
+}
+
+/**
+ * fuse_filter_asked - is there a filter with a prefilter for an opcode?
+ * @fc: connection
+ * @opcode: enum fuse_opcode or FUSE_FILTER_OP_*
+ */
+static inline bool fuse_filter_asked(struct fuse_conn *fc, u32 opcode)
+{
+	const struct fuse_filter_chain *chain;
+
+	if (!static_branch_unlikely(&fuse_filter_key))
+		return false;
+
+	guard(rcu)();
+	chain = rcu_dereference(fc->filters);
+	return chain && READ_ONCE(chain->masks.pre) & BIT_ULL(opcode);
+}
+
+/**
+ * fuse_filter_post - call the postfilters of a call that was answered
+ * @fc: connection
+ * @call: the call
+ * @ret: its result
+ *
+ * Return: its result now; -ECHILD in RCU-walk if there is one that may sleep
+ */
+static inline ssize_t fuse_filter_post(struct fuse_conn *fc,
+				       const struct fuse_backed_call *call,
+				       ssize_t ret)
+{
+	return call->post ? __fuse_filter_post(fc, call, ret) : ret;
 }
 
 #else /* !CONFIG_FUSE_FILTER */
@@ -93,9 +259,21 @@ static inline void fuse_filter_init(void)
 }
 
 static inline int fuse_filter_pre(struct fuse_conn *fc,
-				  const struct fuse_backed_call *call)
+				  struct fuse_backed_call *call)
 {
 	return FUSE_FILTER_DEFAULT;
+}
+
+static inline bool fuse_filter_asked(struct fuse_conn *fc, u32 opcode)
+{
+	return false;
+}
+
+static inline ssize_t fuse_filter_post(struct fuse_conn *fc,
+				       const struct fuse_backed_call *call,
+				       ssize_t ret)
+{
+	return ret;
 }
 
 static inline int fuse_filter_attach(struct fuse_conn *fc,
@@ -114,9 +292,9 @@ static inline void fuse_filter_end(struct fuse_conn *fc)
 }
 
 static inline int fuse_filter_list(struct fuse_conn *fc,
-				   struct fuse_filter_info __user *buf, u32 *nr)
+				   struct fuse_filter_list *list)
 {
-	*nr = 0;
+	list->nr = 0;
 	return 0;
 }
 

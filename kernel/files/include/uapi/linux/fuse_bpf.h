@@ -21,7 +21,7 @@
 #include <linux/types.h>
 
 /* Version of this interface; grows with each change that a user can see. */
-#define FUSE_BPF_ABI 1
+#define FUSE_BPF_ABI 2
 
 /* Size of a filter's name, including the terminating NUL. */
 #define FUSE_FILTER_NAME_LEN 16
@@ -35,12 +35,24 @@
  */
 #define FUSE_NODEID_KERNEL (1ULL << 63)
 
+/*
+ * What a filter is asked about besides the opcodes of FUSE, and numbered like
+ * them: an entry of a directory, a mapping, a name in a list of extended
+ * attributes.
+ */
+#define FUSE_FILTER_OP_DIRENT		60
+#define FUSE_FILTER_OP_MMAP		61
+#define FUSE_FILTER_OP_XATTR_NAME	62
+
 /**
  * enum fuse_filter_verdict - what a prefilter says of a request
  * @FUSE_FILTER_DEFAULT: this filter does not mind who answers
- * @FUSE_FILTER_BACKING: the backing file or directory answers
+ * @FUSE_FILTER_BACKING: the backing file or directory answers; EIO where there is
+ *	none
  * @FUSE_FILTER_DAEMON: the daemon answers; EIO where it cannot, because the
  *	daemon has no name for the inode
+ * @FUSE_FILTER_POST: added to one of the above: call this filter's postfilter for
+ *	the request too
  *
  * A negative errno refuses the request. Of several filters, the first errno
  * wins, and %FUSE_FILTER_DAEMON beats %FUSE_FILTER_BACKING. Whatever is neither
@@ -50,12 +62,39 @@ enum fuse_filter_verdict {
 	FUSE_FILTER_DEFAULT = 0,
 	FUSE_FILTER_BACKING = 1,
 	FUSE_FILTER_DAEMON = 2,
+	FUSE_FILTER_POST = 0x100,
 };
+
+/* fuse_filter_ops.flags */
+#define FUSE_FILTER_POST_ERRORS	(1U << 0) /* postfilters only for failed requests */
+
+/* fuse_filter_io.flags */
+#define FUSE_FILTER_IO_APPEND	(1U << 0) /* the offset is where the file ends now */
+
+/**
+ * enum fuse_filter_data - bytes that go with a request
+ * @FUSE_FILTER_NAME: the name, as bpf_fuse_ctx_name() gives it
+ * @FUSE_FILTER_NEWNAME: the new name of a rename
+ * @FUSE_FILTER_TEXT: name of an extended attribute, or target of a symbolic link
+ *	that is made
+ * @FUSE_FILTER_VALUE: value of an extended attribute, or target of a symbolic link
+ *	that was read
+ */
+enum fuse_filter_data {
+	FUSE_FILTER_NAME = 0,
+	FUSE_FILTER_NEWNAME = 1,
+	FUSE_FILTER_TEXT = 2,
+	FUSE_FILTER_VALUE = 3,
+};
+
+/* Ranges that bpf_fuse_ctx_redact() takes for one request */
+#define FUSE_FILTER_MAX_RANGES 16
 
 /* fuse_bpf_query.features */
 #define FUSE_BPF_BACKED_ROOT	(1ULL << 0) /* mount option "backing=FD" */
 #define FUSE_BPF_DAEMONLESS	(1ULL << 1) /* mount option "daemonless" */
 #define FUSE_BPF_FILTERS	(1ULL << 2) /* FUSE_IOC_FILTER_* */
+#define FUSE_BPF_FILTER_PLAIN	(1ULL << 3) /* filters on mounts without backing */
 
 /**
  * struct fuse_bpf_query - what this kernel can do
@@ -63,7 +102,8 @@ enum fuse_filter_verdict {
  * @filter_max: out: filters that one mount takes, 0: no filters
  * @features: out: FUSE_BPF_* bits
  * @backed_ops: out: bit N of the 128: opcode N is served from the backing
- * @prefilter_ops: out: bit N: filters are asked before opcode N
+ * @prefilter_ops: out: bit N: filters are asked before opcode N; the bits of
+ *	FUSE_FILTER_OP_* are set too
  * @postfilter_ops: out: bit N: filters are called after opcode N
  */
 struct fuse_bpf_query {
@@ -124,8 +164,8 @@ struct fuse_bpf_stats {
  *
  * Errors: EPERM no CAP_SYS_ADMIN, EBADF @fd is neither a link nor a map,
  * EINVAL not of this type, ENOENT not registered or @relative_id unknown,
- * EEXIST attached to this mount already, ENOSPC %FUSE_FILTER_MAX are,
- * EOPNOTSUPP the mount has no backed inodes or the kernel no filters.
+ * EEXIST attached to this mount already, ENOSPC %FUSE_FILTER_MAX are, EOPNOTSUPP
+ * the kernel has no filters.
  */
 struct fuse_filter_attach {
 	__s32 fd;
@@ -154,9 +194,10 @@ struct fuse_filter_detach {
  * @flags: %FUSE_FILTER_FAIL_OPEN, %FUSE_FILTER_DEAD
  * @reserved: zero
  * @name: the filter's own name
- * @ops: bit N of the 128: has a callback for opcode N
+ * @ops: bit N of the 128: has a prefilter for opcode N
+ * @post_ops: bit N of the 128: has a postfilter for opcode N
  * @runs: callbacks made for this mount
- * @denied: of @runs, those that refused
+ * @denied: of @runs, those that refused, or put an errno in the place of a result
  */
 struct fuse_filter_info {
 	__u32 id;
@@ -165,9 +206,12 @@ struct fuse_filter_info {
 	__u32 reserved;
 	char name[FUSE_FILTER_NAME_LEN];
 	__u64 ops[2];
+	__u64 post_ops[2];
 	__u64 runs;
 	__u64 denied;
 };
+
+#define FUSE_FILTER_INFO_SIZE_VER1 80
 
 /**
  * struct fuse_filter_list - argument of %FUSE_IOC_FILTER_LIST
@@ -175,12 +219,13 @@ struct fuse_filter_info {
  *	in which the filters are asked
  * @nr: in: elements in the array; out: filters attached, which may be more than
  *	were written
- * @reserved: zero
+ * @info_size: in: sizeof(struct fuse_filter_info) as the caller knows it, at least
+ *	%FUSE_FILTER_INFO_SIZE_VER1; what the kernel does not know of is zero
  */
 struct fuse_filter_list {
 	__u64 filters;
 	__u32 nr;
-	__u32 reserved;
+	__u32 info_size;
 };
 
 /*

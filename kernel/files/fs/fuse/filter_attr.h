@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * FUSE filters: attributes as programs see them, and what of them they may change.
+ */
+#ifndef _FS_FUSE_FILTER_ATTR_H
+#define _FS_FUSE_FILTER_ATTR_H
+
+#include "filter.h"
+
+struct iattr;
+struct kstat;
+
+#ifdef CONFIG_FUSE_FILTER
+
+void fuse_filter_attr_begin(const struct fuse_filter_args *args,
+			    struct fuse_filter_attr *before);
+bool fuse_filter_args_ok(const struct fuse_filter_args *args,
+			 const struct fuse_filter_attr *before);
+
+void fuse_filter_attr_from_inode(struct fuse_filter_attr *attr,
+				 struct fuse_conn *fc, const struct inode *inode,
+				 struct mnt_idmap *idmap);
+void fuse_filter_attr_from_stat(struct fuse_filter_attr *attr,
+				struct fuse_conn *fc, const struct kstat *stat);
+int fuse_filter_attr_to_stat(const struct fuse_filter_attr *attr,
+			     struct fuse_conn *fc, struct kstat *stat);
+void fuse_filter_attr_from_iattr(struct fuse_filter_attr *attr,
+				 struct fuse_conn *fc, const struct iattr *iattr);
+int fuse_filter_attr_to_iattr(const struct fuse_filter_attr *attr,
+			      struct fuse_conn *fc, struct iattr *iattr);
+
+#else /* !CONFIG_FUSE_FILTER */
+
+static inline void fuse_filter_attr_from_inode(struct fuse_filter_attr *attr,
+					       struct fuse_conn *fc,
+					       const struct inode *inode,
+					       struct mnt_idmap *idmap)
+{
+}
+
+static inline void fuse_filter_attr_from_stat(struct fuse_filter_attr *attr,
+					      struct fuse_conn *fc,
+					      const struct kstat *stat)
+{
+}
+
+static inline int fuse_filter_attr_to_stat(const struct fuse_filter_attr *attr,
+					   struct fuse_conn *fc, struct kstat *stat)
+{
+	return 0;
+}
+
+static inline void fuse_filter_attr_from_iattr(struct fuse_filter_attr *attr,
+					       struct fuse_conn *fc,
+					       const struct iattr *iattr)
+{
+}
+
+static inline int fuse_filter_attr_to_iattr(const struct fuse_filter_attr *attr,
+					    struct fuse_conn *fc,
+					    struct iattr *iattr)
+{
+	return 0;
+}
+
+#endif /* CONFIG_FUSE_FILTER */
+
+#endif /* _FS_FUSE_FILTER_ATTR_H */

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * FUSE filters: asking a chain about a call, and telling it of the result.
+ *
+ * Callbacks that do not sleep are called under RCU, the others under SRCU, in
+ * either case only while the callback runs, not while the backing works. The
+ * chain may be another one when the call has been answered.
+ */
+
+#include "filter.h"
+#include "filter_attr.h"
+#include "fuse_trace.h"
+
+#include <linux/cred.h>
+#include <linux/pid_namespace.h>
+#include <linux/srcu.h>
+#include <linux/user_namespace.h>
+
+DEFINE_STATIC_SRCU(fuse_filter_srcu);
+
+/* Errnos from here on mean something to the kernel and nothing to a caller */
+#define FUSE_FILTER_MAX_ERRNO 511
+
+/* Wait until nobody uses what could be found under RCU or SRCU until now. */
+void fuse_filter_synchronize(void)
+{
+	synchronize_srcu(&fuse_filter_srcu);
+	synchronize_rcu();
+}
+
+static int fuse_filter_call_own(const struct fuse_filter_ops *ops,
+				struct fuse_filter_ctx *ctx, const void *in)
+{
+	switch (ctx->opcode) {
+	case FUSE_LOOKUP:
+		return ops->lookup(ctx);
+	case FUSE_GETATTR:
+	case FUSE_STATX:
+		return ops->getattr(ctx);
+	case FUSE_SETATTR:
+		return ops->setattr(ctx);
+	case FUSE_READLINK:
+		return ops->readlink(ctx);
+	case FUSE_SYMLINK:
+		return ops->symlink(ctx);
+	case FUSE_MKNOD:
+		return ops->mknod(ctx, in);
+	case FUSE_MKDIR:
+		return ops->mkdir(ctx, in);
+	case FUSE_UNLINK:
+		return ops->unlink(ctx);
+	case FUSE_RMDIR:
+		return ops->rmdir(ctx);
+	case FUSE_RENAME:
+	case FUSE_RENAME2:
+		return ops->rename(ctx, in);
+	case FUSE_LINK:
+		return ops->link(ctx, in);
+	case FUSE_OPEN:
+		return ops->open(ctx, in);
+	case FUSE_OPENDIR:
+		return ops->opendir(ctx, in);
+	case FUSE_CREATE:
+	case FUSE_TMPFILE:
+		return ops->create(ctx, in);
+	case FUSE_READ:
+		return ops->read(ctx, in);
+	case FUSE_WRITE:
+		return ops->write(ctx, in);
+	case FUSE_FILTER_OP_MMAP:
+		return ops->mmap(ctx, in);
+	case FUSE_STATFS:
+		return ops->statfs(ctx);
+	case FUSE_SYNCFS:
+		return ops->syncfs(ctx);
+	case FUSE_FSYNC:
+	case FUSE_FSYNCDIR:
+		return ops->fsync(ctx, in);
+	case FUSE_FLUSH:
+		return ops->flush(ctx);
+	case FUSE_RELEASE:
+	case FUSE_RELEASEDIR:
+		return ops->release(ctx);
+	case FUSE_SETXATTR:
+		return ops->setxattr(ctx, in);
+	case FUSE_GETXATTR:
+		return ops->getxattr(ctx, in);
+	case FUSE_LISTXATTR:
+		return ops->listxattr(ctx, in);
+	case FUSE_REMOVEXATTR:
+		return ops->removexattr(ctx);
+	case FUSE_FILTER_OP_XATTR_NAME:
+		return ops->xattr_name(ctx);
+	case FUSE_READDIR:
+	case FUSE_READDIRPLUS:
+		return ops->readdir(ctx, in);
+	case FUSE_FILTER_OP_DIRENT:
+		return ops->dirent(ctx, in);
+	case FUSE_GETLK:
+	case FUSE_SETLK:
+	case FUSE_SETLKW:
+		return ops->lock(ctx, in);
+	case FUSE_ACCESS:
+		return ops->permission(ctx, in);
+	case FUSE_IOCTL:
+		return ops->ioctl(ctx, in);
+	case FUSE_POLL:
+		return ops->poll(ctx, in);
+	case FUSE_BMAP:
+		return ops->bmap(ctx, in);
+	case FUSE_FALLOCATE:
+		return ops->fallocate(ctx, in);
+	case FUSE_LSEEK:
+		return ops->lseek(ctx, in);
+	case FUSE_COPY_FILE_RANGE:
+	case FUSE_COPY_FILE_RANGE_64:
+		return ops->copy_file_range(ctx, in);
+	}
+	WARN_ON_ONCE(1);
+	return -EIO;
+}
+
+static int fuse_filter_call_own_post(const struct fuse_filter_ops *ops,
+				     struct fuse_filter_ctx *ctx, const void *in,
+				     const struct fuse_filter_args *args)
+{
+	switch (ctx->opcode) {
+	case FUSE_LOOKUP:
+		return ops->lookup_post(ctx, args->attr);
+	case FUSE_GETATTR:
+	case FUSE_STATX:
+		return ops->getattr_post(ctx);
+	case FUSE_READLINK:
+		return ops->readlink_post(ctx);
+	case FUSE_SYMLINK:
+	case FUSE_MKNOD:
+	case FUSE_MKDIR:
+	case FUSE_LINK:
+	case FUSE_CREATE:
+	case FUSE_TMPFILE:
+		return ops->create_post(ctx);
+	case FUSE_OPEN:
+	case FUSE_OPENDIR:
+		return ops->open_post(ctx);
+	case FUSE_READ:
+		return ops->read_post(ctx, in);
+	case FUSE_WRITE:
+		return ops->write_post(ctx, in);
+	case FUSE_STATFS:
+		return ops->statfs_post(ctx);
+	case FUSE_GETXATTR:
+		return ops->getxattr_post(ctx);
+	case FUSE_LISTXATTR:
+		return ops->listxattr_post(ctx);
+	case FUSE_GETLK:
+	case FUSE_SETLK:
+	case FUSE_SETLKW:
+		return ops->lock_post(ctx, in);
+	case FUSE_LSEEK:
+		return ops->lseek_post(ctx, in);
+	case FUSE_COPY_FILE_RANGE:
+	case FUSE_COPY_FILE_RANGE_64:
+		return ops->copy_file_range_post(ctx, in);
+	case FUSE_IOCTL:
+		return ops->ioctl_post(ctx, in);
+	}
+	WARN_ON_ONCE(1);
+	return -EIO;
+}
+
+static bool fuse_filter_may_return(int ret, bool post)
+{
+	if (ret < 0)
+		return ret >= -FUSE_FILTER_MAX_ERRNO && ret != -ECHILD;
+	if (post)
+		return !ret;
+	return (ret & ~FUSE_FILTER_POST) <= FUSE_FILTER_DAEMON;
+}
+
+/* What a callback returned, made into something that may leave. */
+static int fuse_filter_clamp(struct fuse_filter_reg *reg,
+			     const struct fuse_filter_prog *prog, int ret, bool post)
+{
+	if (fuse_filter_may_return(ret, post))
+		return ret;
+
+	/* Once for each filter; a race costs another line */
+	if (!READ_ONCE(reg->warned)) {
+		WRITE_ONCE(reg->warned, true);
+		pr_warn("filter %s returned %d, which is no verdict\n",
+			prog->ops->name, ret);
+	}
+	return -EIO;
+}
+
+static const struct fuse_filter_prog *
+fuse_filter_prog(const struct fuse_filter *filter)
+{
+	return rcu_dereference_check(filter->reg->prog,
+				     srcu_read_lock_held(&fuse_filter_srcu));
+}
+
+/* The link is gone: what happens to a request that the filter would be asked about */
+static int fuse_filter_dead(const struct fuse_filter *filter)
+{
+	return filter->flags & FUSE_FILTER_FAIL_OPEN ? 0 : -EIO;
+}
+
+static void fuse_filter_account(const struct fuse_filter *filter,
+				const struct fuse_filter_prog *prog,
+				const struct fuse_filter_ctx *ctx, int ret,
+				bool post)
+{
+	this_cpu_inc(filter->counts->runs);
+	if (ret < 0)
+		this_cpu_inc(filter->counts->denied);
+	trace_fuse_filter(filter->fc->dev, filter->id,
+			  prog->ops->name, ctx, ret, post);
+}
+
+static int fuse_filter_run_pre(const struct fuse_filter *filter,
+			       const struct fuse_filter_prog *prog,
+			       struct fuse_filter_ctx_kern *kctx)
+{
+	struct fuse_filter_ctx *ctx = &kctx->ctx;
+	int ret;
+
+	if (prog->own & BIT_ULL(ctx->opcode))
+		ret = fuse_filter_call_own(prog->ops, ctx, kctx->in);
+	else
+		ret = prog->ops->pre(ctx);
+
+	ret = fuse_filter_clamp(filter->reg, prog, ret, false);
+	fuse_filter_account(filter, prog, ctx, ret, false);
+	return ret;
+}
+
+static int fuse_filter_run_post(const struct fuse_filter *filter,
+				const struct fuse_filter_prog *prog,
+				struct fuse_filter_ctx_kern *kctx)
+{
+	struct fuse_filter_ctx *ctx = &kctx->ctx;
+	int ret;
+
+	if (prog->own_post & BIT_ULL(ctx->opcode))
+		ret = fuse_filter_call_own_post(prog->ops, ctx, kctx->in,
+						kctx->args);
+	else
+		ret = prog->ops->post(ctx);
+
+	ret = fuse_filter_clamp(filter->reg, prog, ret, true);
+	fuse_filter_account(filter, prog, ctx, ret, true);
+	return ret;
+}
+
+static void fuse_filter_init_ctx(struct fuse_filter_ctx_kern *kctx,
+				 struct fuse_conn *fc,
+				 const struct fuse_backed_call *call)
+{
+	const struct cred *cred = call->cred ?: current_cred();
+	struct fuse_filter_args *args = call->args;
+
+	kctx->ctx = (struct fuse_filter_ctx) {
+		.nodeid = call->inode ? get_node_id(call->inode) : 0,
+		.parent = call->dir ? get_node_id(call->dir) : 0,
+		.opcode = call->opcode,
+		.fsuid = from_kuid_munged(fc->user_ns, cred->fsuid),
+		.fsgid = from_kgid_munged(fc->user_ns, cred->fsgid),
+		.pid = pid_nr_ns(task_pid(current), fc->pid_ns),
+		.name_len = call->name ? call->name->len : 0,
+	};
+	if (args && args->newname) {
+		kctx->ctx.newname_len = args->newname->len;
+		kctx->ctx.newparent = get_node_id(args->newdir);
+	}
+	kctx->name = call->name;
+	kctx->in = call->in;
+	kctx->args = args;
+}
+
+/* The first errno wins; of the rest, the greatest verdict. */
+static int fuse_filter_ask_chain(const struct fuse_filter_chain *chain,
+				 struct fuse_filter_ctx_kern *kctx, u64 *post)
+{
+	const struct fuse_filter_prog *prog;
+	u64 op = BIT_ULL(kctx->ctx.opcode);
+	int verdict = FUSE_FILTER_DEFAULT;
+	u32 i;
+	int ret;
+
+	for (i = 0; i < chain->nr; i++) {
+		const struct fuse_filter *filter = chain->filters[i];
+
+		prog = fuse_filter_prog(filter);
+		if (!((prog->masks.pre | prog->masks.post) & op))
+			continue;
+
+		if (READ_ONCE(filter->reg->dead))
+			ret = fuse_filter_dead(filter);
+		else if (prog->masks.pre & op)
+			ret = fuse_filter_run_pre(filter, prog, kctx);
+		else
+			ret = FUSE_FILTER_POST;
+
+		if (ret < 0)
+			return ret;
+		if (ret & FUSE_FILTER_POST && prog->masks.post & op)
+			*post |= BIT_ULL(i);
+		verdict = max(verdict, ret & ~FUSE_FILTER_POST);
+	}
+	return verdict;
+}
+
+static int fuse_filter_ask(const struct fuse_filter_chain *chain,
+			   struct fuse_conn *fc, struct fuse_backed_call *call)
+{
+	struct fuse_filter_ctx_kern kctx;
+	struct fuse_filter_attr before;
+	int verdict;
+
+	fuse_filter_init_ctx(&kctx, fc, call);
+	fuse_filter_attr_begin(call->args, &before);
+	call->post = 0;
+	call->post_gen = chain->gen;
+	verdict = fuse_filter_ask_chain(chain, &kctx, &call->post);
+	if (verdict >= 0 && !fuse_filter_args_ok(call->args, &before))
+		verdict = -EIO;
+	/* What is refused, no postfilter sees */
+	if (verdict < 0)
+		call->post = 0;
+	return verdict;
+}
+
+/**
+ * __fuse_filter_pre - see fuse_filter_pre()
+ * @fc: connection
+ * @call: the call
+ *
+ * Return: see fuse_filter_pre()
+ */
+int __fuse_filter_pre(struct fuse_conn *fc, struct fuse_backed_call *call)
+{
+	const struct fuse_filter_chain *chain;
+	u64 op = BIT_ULL(call->opcode);
+	bool sleeps;
+
+	scoped_guard(rcu) {
+		chain = rcu_dereference(fc->filters);
+		if (!chain || !((READ_ONCE(chain->masks.pre) |
+				 READ_ONCE(chain->masks.post)) & op))
+			return FUSE_FILTER_DEFAULT;
+		sleeps = READ_ONCE(chain->masks.pre_sleeps) & op;
+		if (!sleeps)
+			return fuse_filter_ask(chain, fc, call);
+	}
+	if (call->rcu)
+		return -ECHILD;
+
+	guard(srcu)(&fuse_filter_srcu);
+	chain = srcu_dereference(fc->filters, &fuse_filter_srcu);
+	return chain ? fuse_filter_ask(chain, fc, call) : FUSE_FILTER_DEFAULT;
+}
+
+/* Is the postfilter at position @i of the chain to be called? */
+static bool fuse_filter_post_wanted(const struct fuse_filter_chain *chain, u32 i,
+				    const struct fuse_backed_call *call)
+{
+	/* Positions are of the chain that was asked; of another, call all */
+	return call->post_gen != chain->gen || call->post & BIT_ULL(i);
+}
+
+static ssize_t fuse_filter_tell_one(const struct fuse_filter *filter,
+				    struct fuse_filter_ctx_kern *kctx, ssize_t ret)
+{
+	const struct fuse_filter_prog *prog = fuse_filter_prog(filter);
+	struct fuse_filter_args *args = kctx->args;
+	int err;
+
+	if (!(prog->masks.post & BIT_ULL(kctx->ctx.opcode)))
+		return ret;
+	if (READ_ONCE(filter->reg->dead))
+		return fuse_filter_dead(filter) ?: ret;
+	if (ret >= 0 && prog->ops->flags & FUSE_FILTER_POST_ERRORS)
+		return ret;
+
+	kctx->ctx.result = ret;
+	err = fuse_filter_run_post(filter, prog, kctx);
+	if (err)
+		return err;
+	if (args && args->value_set) {
+		args->value_set = false;
+		return args->value_len;
+	}
+	return ret;
+}
+
+static ssize_t fuse_filter_tell(const struct fuse_filter_chain *chain,
+				struct fuse_conn *fc,
+				const struct fuse_backed_call *call, ssize_t ret)
+{
+	struct fuse_filter_ctx_kern kctx;
+	struct fuse_filter_attr before;
+	u32 i;
+
+	fuse_filter_init_ctx(&kctx, fc, call);
+	fuse_filter_attr_begin(call->args, &before);
+	for (i = chain->nr; i--; ) {
+		if (fuse_filter_post_wanted(chain, i, call))
+			ret = fuse_filter_tell_one(chain->filters[i], &kctx, ret);
+	}
+	if (ret >= 0 && !fuse_filter_args_ok(call->args, &before))
+		return -EIO;
+	return ret;
+}
+
+/**
+ * __fuse_filter_post - see fuse_filter_post()
+ * @fc: connection
+ * @call: the call
+ * @ret: its result
+ *
+ * Return: see fuse_filter_post()
+ */
+ssize_t __fuse_filter_post(struct fuse_conn *fc,
+			   const struct fuse_backed_call *call, ssize_t ret)
+{
+	const struct fuse_filter_chain *chain;
+	u64 op = BIT_ULL(call->opcode);
+
+	scoped_guard(rcu) {
+		chain = rcu_dereference(fc->filters);
+		if (!chain || !(READ_ONCE(chain->masks.post) & op))
+			return ret;
+		if (!(READ_ONCE(chain->masks.post_sleeps) & op))
+			return fuse_filter_tell(chain, fc, call, ret);
+	}
+	if (call->rcu)
+		return -ECHILD;
+
+	guard(srcu)(&fuse_filter_srcu);
+	chain = srcu_dereference(fc->filters, &fuse_filter_srcu);
+	return chain ? fuse_filter_tell(chain, fc, call, ret) : ret;
+}
