@@ -126,6 +126,7 @@ void fuse_backed_copyattr(struct inode *inode);
 void fuse_backed_evict(struct inode *inode);
 
 /* backed_call.c */
+bool fuse_backed_asked(const struct fuse_conn *fc, u64 nodeid);
 int fuse_backed_route(struct fuse_backed_call *call);
 int fuse_backed_route_backing(struct fuse_backed_call *call);
 void fuse_backed_account(const struct fuse_backed_call *call, ssize_t ret);

@@ -47,6 +47,19 @@ int fuse_backed_route(struct fuse_backed_call *call)
 }
 
 /**
+ * fuse_backed_asked - have filters been asked about requests for a node?
+ * @fc: connection
+ * @nodeid: node id that a request is for
+ *
+ * Return: true for a backed inode, about which they were asked before the daemon
+ * was chosen
+ */
+bool fuse_backed_asked(const struct fuse_conn *fc, u64 nodeid)
+{
+	return fc->backed && nodeid == FUSE_ROOT_ID;
+}
+
+/**
  * fuse_backed_route_backing - ask about an operation that only the backing answers
  * @call: the operation
  *

@@ -121,23 +121,6 @@ struct fuse_backed_readdir {
 	const struct cred *cred;
 };
 
-static bool fuse_backed_shows(struct fuse_backed_readdir *rd, const char *name,
-			      int namelen, u64 ino, unsigned int type)
-{
-	const struct fuse_filter_dirent entry = { .ino = ino, .type = type };
-	const struct qstr qname = QSTR_INIT(name, namelen);
-	struct fuse_backed_call call = {
-		.opcode = FUSE_FILTER_OP_DIRENT,
-		.dir = rd->dir,
-		.name = &qname,
-		.in = &entry,
-		/* The backing is being read with other credentials than these */
-		.cred = rd->cred,
-	};
-
-	return fuse_backed_route(&call) == FUSE_ROUTE_BACKING;
-}
-
 /*
  * Called by the backing for each entry, with the backing's directory locked.
  * Offsets are the backing's own; an entry that is left out leaves no mark.
@@ -154,7 +137,9 @@ static bool fuse_backed_filldir(struct dir_context *ctx, const char *name,
 	if (dot && namelen == 2 && rd->dir == d_inode(rd->dir->i_sb->s_root))
 		ino = rd->dir->i_ino;
 
-	if (!dot && !fuse_backed_shows(rd, name, namelen, ino, type & S_DT_MASK))
+	/* The backing is being read with other credentials than the caller's */
+	if (!dot && !fuse_filter_shows(rd->dir, name, namelen, ino,
+				       type & S_DT_MASK, rd->cred))
 		return !fatal_signal_pending(current);
 
 	return rd->caller->actor(rd->caller, name, namelen, offset, ino, type);

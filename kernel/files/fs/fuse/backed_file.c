@@ -11,7 +11,6 @@
 
 #include <linux/backing-file.h>
 #include <linux/file.h>
-#include <linux/mman.h>
 #include <linux/splice.h>
 
 /**
@@ -324,28 +323,16 @@ static int fuse_backed_may_map(struct file *file, struct vm_area_struct *vma)
 		return err;
 	if (ranges.nr)
 		return -EACCES;
-	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
+	if (!fuse_filter_writable(vma))
 		return 0;
 
 	err = fuse_backed_ask(file, FUSE_WRITE, 0, S64_MAX, NULL);
-	if (!err || vma->vm_flags & VM_WRITE)
-		return err;
-
-	/* It stays as readable as it is */
-	vm_flags_clear(vma, VM_MAYWRITE);
-	return 0;
+	return fuse_filter_limit_map(vma, err);
 }
 
 static int fuse_backed_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	const struct fuse_filter_mmap in = {
-		.offset = (u64)vma->vm_pgoff << PAGE_SHIFT,
-		.size = vma->vm_end - vma->vm_start,
-		.prot = (vma->vm_flags & VM_READ ? PROT_READ : 0) |
-			(vma->vm_flags & VM_WRITE ? PROT_WRITE : 0) |
-			(vma->vm_flags & VM_EXEC ? PROT_EXEC : 0),
-		.flags = vma->vm_flags & VM_SHARED ? MAP_SHARED : MAP_PRIVATE,
-	};
+	const struct fuse_filter_mmap in = fuse_filter_mapping(vma);
 	struct fuse_backed_call call = {
 		.opcode = FUSE_FILTER_OP_MMAP,
 		.inode = file_inode(file),

@@ -56,27 +56,6 @@ static int fuse_backed_permission(struct mnt_idmap *idmap, struct inode *inode,
 	return fuse_filter_post(get_fuse_conn(inode), &call, err);
 }
 
-/* Postfilters may change what is shown, and nothing else. */
-static int fuse_backed_filter_stat(struct fuse_backed_call *call,
-				   struct kstat *stat, int err)
-{
-	struct fuse_conn *fc = get_fuse_conn(call->inode);
-	struct fuse_filter_attr attr = {};
-	struct fuse_filter_args args = {
-		.attr = &attr,
-		.attr_edit = FUSE_FILTER_EDIT_MODE | FUSE_FILTER_EDIT_OWNER |
-			     FUSE_FILTER_EDIT_TIMES | FUSE_FILTER_EDIT_SIZE,
-	};
-
-	if (!call->post)
-		return err;
-	if (!err)
-		fuse_filter_attr_from_stat(&attr, fc, stat);
-	call->args = &args;
-	err = fuse_filter_post(fc, call, err);
-	return err ?: fuse_filter_attr_to_stat(&attr, fc, stat);
-}
-
 static int fuse_backed_getattr(struct mnt_idmap *idmap, const struct path *path,
 			       struct kstat *stat, u32 request_mask,
 			       unsigned int flags)
@@ -107,7 +86,7 @@ static int fuse_backed_getattr(struct mnt_idmap *idmap, const struct path *path,
 		fuse_backed_copyattr(inode);
 	}
 	fuse_backed_account(&call, err);
-	return fuse_backed_filter_stat(&call, stat, err);
+	return fuse_filter_stat(&call, stat, err);
 }
 
 /* What is asked of our inode, in terms of the backing's. */

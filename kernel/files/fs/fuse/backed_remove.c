@@ -159,7 +159,7 @@ int fuse_backed_rename(struct mnt_idmap *idmap, struct inode *olddir,
 		.flags = flags,
 	};
 	struct fuse_filter_args args = {
-		.newdir = newdir,
+		.newparent = get_node_id(newdir),
 		.newname = &newent->d_name,
 	};
 	struct fuse_backed_call call = {

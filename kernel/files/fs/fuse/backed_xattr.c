@@ -47,6 +47,7 @@ int fuse_backed_getxattr(struct inode *inode, const char *name, void *value,
 				   value, size);
 	args.value = size ? value : NULL;
 	args.value_room = size;
+	args.value_probe = !size;
 	args.value_len = max(ret, 0);
 	return fuse_backed_done(&call, ret);
 }
@@ -116,32 +117,6 @@ int fuse_backed_setxattr(struct inode *inode, const char *name,
 	return fuse_backed_end_attr(&call, err);
 }
 
-/* Leaves out of @list, of @size bytes, the names that a filter does not show. */
-static ssize_t fuse_backed_filter_list(struct inode *inode, char *list, size_t size)
-{
-	struct fuse_filter_args args = {};
-	struct fuse_backed_call call = {
-		.opcode = FUSE_FILTER_OP_XATTR_NAME,
-		.inode = inode,
-		.args = &args,
-	};
-	char *from = list, *to = list, *end = list + size;
-	size_t len;
-
-	while (from < end) {
-		len = strnlen(from, end - from) + 1;
-		if (len > end - from)
-			return -EIO;
-		args.text = from;
-		if (!fuse_backed_route_backing(&call)) {
-			memmove(to, from, len);
-			to += len;
-		}
-		from += len;
-	}
-	return to - list;
-}
-
 /*
  * Some file systems show trusted names to who has the capability only, so the
  * credentials are the caller's. Where names may have to be left out, the size of
@@ -166,7 +141,7 @@ static ssize_t fuse_backed_list(struct inode *inode, char *list, size_t size)
 
 	ret = vfs_listxattr(real, all, ret);
 	if (ret > 0)
-		ret = fuse_backed_filter_list(inode, all, ret);
+		ret = fuse_filter_xattr_names(inode, all, ret);
 	if (ret <= 0 || !size)
 		return ret;
 	if (ret > size)

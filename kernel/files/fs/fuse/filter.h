@@ -39,12 +39,15 @@ static inline void fuse_filter_ranges_init(struct fuse_filter_ranges *ranges)
 
 /**
  * struct fuse_filter_args - what goes with a call and few calls have
- * @newdir: directory of the new name of a rename
+ * @nodeid: node id where the call has no inode
+ * @parent: node id of the directory where the call has none
+ * @newparent: node id of the directory of the new name of a rename
  * @newname: that name
  * @text: see %FUSE_FILTER_TEXT, NUL-terminated
  * @value: see %FUSE_FILTER_VALUE
  * @value_len: bytes of it
  * @value_room: bytes that a postfilter may put there, 0: it may not
+ * @value_probe: the caller wants to know only how many it would be
  * @value_set: a postfilter has done so
  * @attr: attributes that the call gives or returns
  * @attr_edit: FUSE_FILTER_EDIT_*
@@ -53,12 +56,15 @@ static inline void fuse_filter_ranges_init(struct fuse_filter_ranges *ranges)
  * @add_open_flags: where to note flags that are to be added
  */
 struct fuse_filter_args {
-	struct inode *newdir;
+	u64 nodeid;
+	u64 parent;
+	u64 newparent;
 	const struct qstr *newname;
 	const char *text;
 	void *value;
 	size_t value_len;
 	size_t value_room;
+	bool value_probe;
 	bool value_set;
 	struct fuse_filter_attr *attr;
 	u32 attr_edit;
@@ -194,6 +200,12 @@ ssize_t __fuse_filter_post(struct fuse_conn *fc,
 			   const struct fuse_backed_call *call, ssize_t ret);
 void fuse_filter_synchronize(void);
 
+/* filter_show.c */
+bool fuse_filter_shows(struct inode *dir, const char *name, int namelen, u64 ino,
+		       unsigned int type, const struct cred *cred);
+ssize_t fuse_filter_xattr_names(struct inode *inode, char *list, size_t size);
+int fuse_filter_stat(struct fuse_backed_call *call, struct kstat *stat, int err);
+
 /* filter_bpf.c */
 extern struct mutex fuse_filter_mutex;
 void fuse_filter_init(void);
@@ -274,6 +286,25 @@ static inline ssize_t fuse_filter_post(struct fuse_conn *fc,
 				       ssize_t ret)
 {
 	return ret;
+}
+
+static inline bool fuse_filter_shows(struct inode *dir, const char *name,
+				     int namelen, u64 ino, unsigned int type,
+				     const struct cred *cred)
+{
+	return true;
+}
+
+static inline ssize_t fuse_filter_xattr_names(struct inode *inode, char *list,
+					      size_t size)
+{
+	return size;
+}
+
+static inline int fuse_filter_stat(struct fuse_backed_call *call,
+				   struct kstat *stat, int err)
+{
+	return err;
 }
 
 static inline int fuse_filter_attach(struct fuse_conn *fc,

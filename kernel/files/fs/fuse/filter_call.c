@@ -269,9 +269,13 @@ static void fuse_filter_init_ctx(struct fuse_filter_ctx_kern *kctx,
 		.pid = pid_nr_ns(task_pid(current), fc->pid_ns),
 		.name_len = call->name ? call->name->len : 0,
 	};
+	if (args && !call->inode)
+		kctx->ctx.nodeid = args->nodeid;
+	if (args && !call->dir)
+		kctx->ctx.parent = args->parent;
 	if (args && args->newname) {
 		kctx->ctx.newname_len = args->newname->len;
-		kctx->ctx.newparent = get_node_id(args->newdir);
+		kctx->ctx.newparent = args->newparent;
 	}
 	kctx->name = call->name;
 	kctx->in = call->in;

@@ -111,20 +111,19 @@ __bpf_kfunc int bpf_fuse_ctx_read(struct fuse_filter_ctx *ctx, u32 what, u32 off
  * call had failed, it has not any more.
  *
  * Return: 0, -ERANGE the caller's buffer is too small, -EINVAL an empty target of
- * a symbolic link or one with a NUL in it
+ * a symbolic link or one with a NUL in it, or a link of the daemon's
  */
 __bpf_kfunc int bpf_fuse_ctx_set_value(struct fuse_filter_ctx *ctx,
 				       const void *mem, u32 mem__sz)
 {
 	struct fuse_filter_args *args = fuse_filter_ctx_kern(ctx)->args;
 
-	if (!args)
+	if (!args || (!args->value_room && !args->value_probe))
 		return -EINVAL;
 	if (ctx->opcode == FUSE_READLINK &&
 	    (!mem__sz || memchr(mem, 0, mem__sz)))
 		return -EINVAL;
-	/* A caller without a buffer asks for the size only */
-	if (args->value_room) {
+	if (!args->value_probe) {
 		if (mem__sz > args->value_room)
 			return -ERANGE;
 		memcpy(args->value, mem, mem__sz);
