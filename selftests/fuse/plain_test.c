@@ -5,8 +5,6 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <linux/magic.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -14,8 +12,8 @@
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 
-#include "backed_fixture.h"
 #include "harness.h"
+#include "plain_fixture.h"
 
 #define SEED 7
 
@@ -25,51 +23,15 @@ FIXTURE(plain)
 	pid_t pid;
 };
 
-static int exec_mirror(const char *source, int dev)
-{
-	char self[PATH_MAX] = "", fd[32];
-	const char *mirror;
-
-	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
-		return -errno;
-	mirror = in(dirname(self), "mirror");
-	snprintf(fd, sizeof(fd), "/dev/fd/%d", dev);
-	execl(mirror, mirror, source, fd, NULL);
-	say("%s: %s", mirror, strerror(errno));
-	return -errno;
-}
-
-/* The kernel's side is mounted first, and the server takes over the device. */
 FIXTURE_SETUP(plain)
 {
-	struct backed *b = &self->b;
-	int dev;
-
-	ASSERT_EQ(0, backed_make(b, "tmpfs"));
-	dev = open(device_path(), O_RDWR);
-	ASSERT_LE(0, dev);
-	ASSERT_EQ(0, try_mount(TRY_MOUNT(.dev = dev, .allow_other = true,
-					 .default_permissions = true, .at = b->mnt)));
-	b->mounted = true;
-	self->pid = fork();
-	if (!self->pid) {
-		exec_mirror(b->back, dev);
-		_exit(127);
-	}
-	ASSERT_LT(0, self->pid);
-	close(dev);
+	ASSERT_EQ(0, backed_make(&self->b, "tmpfs"));
+	ASSERT_EQ(0, plain_mount(&self->b, &self->pid));
 }
 
 FIXTURE_TEARDOWN(plain)
 {
-	int status = 0;
-
-	if (self->b.mounted)
-		EXPECT_EQ(0, backed_umount(&self->b));
-	if (self->pid) {
-		ASSERT_EQ(self->pid, waitpid(self->pid, &status, 0));
-		EXPECT_EQ(0, status);
-	}
+	EXPECT_EQ(0, plain_umount(&self->b, self->pid));
 	EXPECT_EQ(0, backed_destroy(&self->b));
 }
 

@@ -40,8 +40,8 @@ enum fuse_route {
  * @in: what the request carries, by opcode, see struct fuse_filter_ops; or NULL
  * @args: what else goes with it, for filters, or NULL
  * @cred: the caller's credentials, where the current ones are not; else NULL
- * @post: filters whose postfilters are to be called, by position in the chain
- * @post_gen: which chain that is
+ * @post: filters whose postfilters are to be called, by their position
+ * @post_key: among which filters
  */
 struct fuse_backed_call {
 	u32 opcode;
@@ -53,7 +53,7 @@ struct fuse_backed_call {
 	struct fuse_filter_args *args;
 	const struct cred *cred;
 	u64 post;
-	u32 post_gen;
+	u64 post_key;
 };
 
 #ifdef CONFIG_FUSE_BACKED

@@ -88,7 +88,8 @@ static long fuse_backed_list(struct fuse_conn *fc, void __user *arg, size_t size
 	return copy_struct_to_user(arg, size, &list, sizeof(list), NULL);
 }
 
-static long fuse_backed_attach(struct fuse_conn *fc, void __user *arg, size_t size)
+static long fuse_backed_attach(struct fuse_conn *fc, struct inode *dir,
+			       void __user *arg, size_t size)
 {
 	struct fuse_filter_attach attach;
 	int err;
@@ -99,7 +100,7 @@ static long fuse_backed_attach(struct fuse_conn *fc, void __user *arg, size_t si
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 
-	err = fuse_filter_attach(fc, &attach);
+	err = fuse_filter_attach(fc, dir, &attach);
 	if (err)
 		return err;
 
@@ -134,13 +135,14 @@ static bool fuse_backed_is(unsigned int cmd, unsigned int known)
 /**
  * fuse_backed_control - handle a request
  * @fc: connection, NULL for a device that is not mounted
+ * @dir: directory that the request was made on, NULL if it was the device
  * @cmd: FUSE_IOC_*
  * @arg: address of the argument
  *
  * Return: as <linux/fuse_bpf.h> says; -ENOTTY for what is none of ours
  */
-long fuse_backed_control(struct fuse_conn *fc, unsigned int cmd,
-			 unsigned long arg)
+long fuse_backed_control(struct fuse_conn *fc, struct inode *dir,
+			 unsigned int cmd, unsigned long arg)
 {
 	void __user *argp = (void __user *)arg;
 	size_t size = _IOC_SIZE(cmd);
@@ -155,7 +157,7 @@ long fuse_backed_control(struct fuse_conn *fc, unsigned int cmd,
 	if (fuse_backed_is(cmd, FUSE_IOC_STATS))
 		return fuse_backed_stats(fc, argp, size);
 	if (fuse_backed_is(cmd, FUSE_IOC_FILTER_ATTACH))
-		return fuse_backed_attach(fc, argp, size);
+		return fuse_backed_attach(fc, dir, argp, size);
 	if (fuse_backed_is(cmd, FUSE_IOC_FILTER_DETACH))
 		return fuse_backed_detach(fc, argp, size);
 	if (fuse_backed_is(cmd, FUSE_IOC_FILTER_LIST))
@@ -166,5 +168,7 @@ long fuse_backed_control(struct fuse_conn *fc, unsigned int cmd,
 long fuse_backed_dir_ioctl(struct file *file, unsigned int cmd,
 			   unsigned long arg)
 {
-	return fuse_backed_control(get_fuse_conn(file_inode(file)), cmd, arg);
+	struct inode *inode = file_inode(file);
+
+	return fuse_backed_control(get_fuse_conn(inode), inode, cmd, arg);
 }

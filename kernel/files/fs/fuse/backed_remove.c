@@ -160,6 +160,7 @@ int fuse_backed_rename(struct mnt_idmap *idmap, struct inode *olddir,
 	};
 	struct fuse_filter_args args = {
 		.newparent = get_node_id(newdir),
+		.newdir = newdir,
 		.newname = &newent->d_name,
 	};
 	struct fuse_backed_call call = {

@@ -13,12 +13,21 @@
 #include <linux/errno.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/xarray.h>
 
 DEFINE_STATIC_KEY_FALSE(fuse_filter_key);
 
-static struct fuse_filter_chain *fuse_filter_chain(struct fuse_conn *fc)
+/* Where the chain of a directory is kept, or that of the mount, @dir being NULL */
+static struct fuse_filter_chain __rcu **fuse_filter_slot(struct fuse_conn *fc,
+							 struct inode *dir)
 {
-	return rcu_dereference_protected(fc->filters,
+	return dir ? &get_fuse_inode(dir)->filters : &fc->filters;
+}
+
+static struct fuse_filter_chain *fuse_filter_chain(struct fuse_conn *fc,
+						   struct inode *dir)
+{
+	return rcu_dereference_protected(*fuse_filter_slot(fc, dir),
 					 lockdep_is_held(&fuse_filter_mutex));
 }
 
@@ -72,25 +81,23 @@ fuse_filter_sum_masks(const struct fuse_filter_chain *chain)
 	return sum;
 }
 
-/* When this returns, nobody uses the chain that @fc had before. */
-static void fuse_filter_publish(struct fuse_conn *fc,
+/*
+ * Put @chain in the place of that of @dir, or of the mount, and free that one when
+ * nobody uses it any more.
+ */
+static void fuse_filter_replace(struct fuse_conn *fc, struct inode *dir,
 				struct fuse_filter_chain *chain)
 {
-	rcu_assign_pointer(fc->filters, chain);
-	fuse_filter_synchronize();
-}
-
-/* Put @chain in the place of the chain of @fc, and free that when it is unused. */
-static void fuse_filter_replace(struct fuse_conn *fc,
-				struct fuse_filter_chain *chain)
-{
-	struct fuse_filter_chain *old = fuse_filter_chain(fc);
+	struct fuse_filter_chain *old = fuse_filter_chain(fc, dir);
 
 	if (chain) {
 		chain->masks = fuse_filter_sum_masks(chain);
 		chain->gen = ++fc->filter_last_gen;
 	}
-	fuse_filter_publish(fc, chain);
+	rcu_assign_pointer(*fuse_filter_slot(fc, dir), chain);
+	if (!old)
+		return;
+	fuse_filter_synchronize();
 	kfree(old);
 }
 
@@ -103,7 +110,8 @@ static void fuse_filter_free(struct fuse_filter *filter)
 }
 
 /* Takes over the reference to @reg, also on failure. */
-static struct fuse_filter *fuse_filter_new(struct fuse_filter_reg *reg, u32 flags)
+static struct fuse_filter *fuse_filter_new(struct fuse_conn *fc,
+					   struct fuse_filter_reg *reg, u32 flags)
 {
 	struct fuse_filter *filter;
 
@@ -114,8 +122,9 @@ static struct fuse_filter *fuse_filter_new(struct fuse_filter_reg *reg, u32 flag
 	}
 
 	filter->reg = reg;
+	filter->fc = fc;
 	INIT_LIST_HEAD(&filter->list);
-	filter->flags = flags & FUSE_FILTER_FAIL_OPEN;
+	filter->flags = flags & (FUSE_FILTER_FAIL_OPEN | FUSE_FILTER_DIRECTORY);
 	filter->counts = alloc_percpu_gfp(struct fuse_filter_counts,
 					  GFP_KERNEL_ACCOUNT);
 	if (!filter->counts) {
@@ -141,63 +150,110 @@ static int fuse_filter_position(const struct fuse_filter_chain *chain,
 	return -ENOENT;
 }
 
-static int fuse_filter_insert(struct fuse_conn *fc, struct fuse_filter *filter,
-			      const struct fuse_filter_attach *attach)
+/* The chain of @dir, or of the mount, with one more filter in it */
+static struct fuse_filter_chain *
+fuse_filter_chain_with(struct fuse_conn *fc, struct inode *dir,
+		       struct fuse_filter *filter,
+		       const struct fuse_filter_attach *attach)
 {
-	struct fuse_filter_chain *old = fuse_filter_chain(fc);
+	struct fuse_filter_chain *old = fuse_filter_chain(fc, dir);
 	struct fuse_filter_chain *chain;
 	u32 nr = old ? old->nr : 0;
 	int pos;
 	u32 i;
 
-	/* A daemon keeps its device open beyond the end of the mount */
-	if (fc->filters_ended)
-		return -ENODEV;
-
 	for (i = 0; i < nr; i++) {
 		if (old->filters[i]->reg == filter->reg)
-			return -EEXIST;
+			return ERR_PTR(-EEXIST);
 	}
 	if (nr == FUSE_FILTER_MAX)
-		return -ENOSPC;
+		return ERR_PTR(-ENOSPC);
 
 	pos = fuse_filter_position(old, attach);
 	if (pos < 0)
-		return pos;
+		return ERR_PTR(pos);
 
 	chain = fuse_filter_chain_new(nr + 1);
 	if (!chain)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 
 	for (i = 0; i < nr; i++)
 		chain->filters[i < pos ? i : i + 1] = old->filters[i];
 	chain->filters[pos] = filter;
-	filter->id = ++fc->filter_last_id;
-	filter->fc = fc;
+	return chain;
+}
+
+static int fuse_filter_insert(struct fuse_conn *fc, struct inode *dir,
+			      struct fuse_filter *filter,
+			      const struct fuse_filter_attach *attach)
+{
+	struct fuse_filter_chain *chain;
+	int err;
+
+	/* A daemon keeps its device open beyond the end of the mount */
+	if (fc->filters_ended)
+		return -ENODEV;
+
+	chain = fuse_filter_chain_with(fc, dir, filter, attach);
+	if (IS_ERR(chain))
+		return PTR_ERR(chain);
+
+	err = xa_alloc_cyclic(&fc->filter_ids, &filter->id, filter, xa_limit_31b,
+			      &fc->filter_next_id, GFP_KERNEL_ACCOUNT);
+	if (err < 0) {
+		kfree(chain);
+		return err;
+	}
+
+	if (dir) {
+		ihold(dir);
+		filter->dir = dir;
+		WRITE_ONCE(fc->filter_dirs, fc->filter_dirs + 1);
+	}
 	list_add(&filter->list, &filter->reg->attached);
-	fuse_filter_replace(fc, chain);
+	fuse_filter_replace(fc, dir, chain);
 	return 0;
 }
 
-/**
- * fuse_filter_attach - attach a registered filter to a connection
- * @fc: connection
- * @attach: request; @attach->id is filled in
- *
- * Return: 0 or a negative errno, see struct fuse_filter_attach
- */
-int fuse_filter_attach(struct fuse_conn *fc, struct fuse_filter_attach *attach)
+static int fuse_filter_check_attach(struct fuse_conn *fc, struct inode *dir,
+				    const struct fuse_filter_attach *attach)
 {
 	const u32 order = FUSE_FILTER_BEFORE | FUSE_FILTER_AFTER;
-	struct fuse_filter_reg *reg;
-	struct fuse_filter *filter;
-	int err;
 
-	if (attach->flags & ~(order | FUSE_FILTER_FAIL_OPEN) ||
+	if (attach->flags & ~(order | FUSE_FILTER_FAIL_OPEN | FUSE_FILTER_DIRECTORY) ||
 	    (attach->flags & order) == order)
 		return -EINVAL;
 	if (attach->relative_id && !(attach->flags & order))
 		return -EINVAL;
+	if (!(attach->flags & FUSE_FILTER_DIRECTORY))
+		return 0;
+	if (!dir)
+		return -EINVAL;
+	/* A mount within the mount goes away before the connection does */
+	return get_node_id(d_inode(dir->i_sb->s_root)) == FUSE_ROOT_ID ?
+	       0 : -EOPNOTSUPP;
+}
+
+/**
+ * fuse_filter_attach - attach a registered filter
+ * @fc: connection
+ * @dir: directory that the request was made on, NULL if it was the device
+ * @attach: request; @attach->id is filled in
+ *
+ * Return: 0 or a negative errno, see struct fuse_filter_attach
+ */
+int fuse_filter_attach(struct fuse_conn *fc, struct inode *dir,
+		       struct fuse_filter_attach *attach)
+{
+	struct fuse_filter_reg *reg;
+	struct fuse_filter *filter;
+	int err;
+
+	err = fuse_filter_check_attach(fc, dir, attach);
+	if (err)
+		return err;
+	if (!(attach->flags & FUSE_FILTER_DIRECTORY))
+		dir = NULL;
 
 	reg = fuse_filter_reg_get(attach->fd);
 	if (IS_ERR(reg))
@@ -207,8 +263,8 @@ int fuse_filter_attach(struct fuse_conn *fc, struct fuse_filter_attach *attach)
 	static_branch_inc(&fuse_filter_key);
 
 	scoped_guard(mutex, &fuse_filter_mutex) {
-		filter = fuse_filter_new(reg, attach->flags);
-		err = filter ? fuse_filter_insert(fc, filter, attach) : -ENOMEM;
+		filter = fuse_filter_new(fc, reg, attach->flags);
+		err = filter ? fuse_filter_insert(fc, dir, filter, attach) : -ENOMEM;
 		if (!err)
 			attach->id = filter->id;
 		else if (filter)
@@ -219,52 +275,74 @@ int fuse_filter_attach(struct fuse_conn *fc, struct fuse_filter_attach *attach)
 	return err;
 }
 
-static int fuse_filter_remove(struct fuse_conn *fc, u32 id)
+/* The chain that @filter is in, without it, NULL if that was all of it */
+static struct fuse_filter_chain *
+fuse_filter_chain_without(const struct fuse_filter *filter)
 {
-	struct fuse_filter_chain *old, *chain = NULL;
+	struct fuse_filter_chain *old = fuse_filter_chain(filter->fc, filter->dir);
+	struct fuse_filter_chain *chain;
+	u32 i, pos = 0;
+
+	if (old->nr == 1)
+		return NULL;
+
+	chain = fuse_filter_chain_new(old->nr - 1);
+	if (!chain)
+		return ERR_PTR(-ENOMEM);
+
+	for (i = 0; i < old->nr; i++) {
+		if (old->filters[i] != filter)
+			chain->filters[pos++] = old->filters[i];
+	}
+	return chain;
+}
+
+/* Returns the directory that the filter was attached to, to be put. */
+static struct inode *fuse_filter_remove(struct fuse_conn *fc, u32 id)
+{
+	struct fuse_filter_chain *chain;
 	struct fuse_filter *filter;
-	u32 i, pos;
+	struct inode *dir;
 
 	guard(mutex)(&fuse_filter_mutex);
 
-	old = fuse_filter_chain(fc);
-	for (pos = 0; old && pos < old->nr; pos++) {
-		if (old->filters[pos]->id == id)
-			break;
-	}
-	if (!old || pos == old->nr)
-		return -ENOENT;
+	filter = xa_load(&fc->filter_ids, id);
+	if (!filter)
+		return ERR_PTR(-ENOENT);
 
-	if (old->nr > 1) {
-		chain = fuse_filter_chain_new(old->nr - 1);
-		if (!chain)
-			return -ENOMEM;
-		for (i = 0; i < chain->nr; i++)
-			chain->filters[i] = old->filters[i < pos ? i : i + 1];
-	}
+	chain = fuse_filter_chain_without(filter);
+	if (IS_ERR(chain))
+		return ERR_CAST(chain);
 
-	filter = old->filters[pos];
-	fuse_filter_replace(fc, chain);
+	dir = filter->dir;
+	xa_erase(&fc->filter_ids, id);
+	fuse_filter_replace(fc, dir, chain);
+	if (dir)
+		WRITE_ONCE(fc->filter_dirs, fc->filter_dirs - 1);
 	fuse_filter_free(filter);
-	return 0;
+	return dir;
 }
 
 /**
- * fuse_filter_detach - detach a filter from a connection
+ * fuse_filter_detach - detach a filter
  * @fc: connection
  * @id: of the attachment
  *
- * When it returns, no callback of the filter runs for @fc.
+ * When it returns, no callback of the filter runs for what it was attached to.
  *
  * Return: 0, -ENOENT no such attachment, -ENOMEM
  */
 int fuse_filter_detach(struct fuse_conn *fc, u32 id)
 {
-	int err = fuse_filter_remove(fc, id);
+	struct inode *dir = fuse_filter_remove(fc, id);
 
-	if (!err)
-		static_branch_dec(&fuse_filter_key);
-	return err;
+	if (IS_ERR(dir))
+		return PTR_ERR(dir);
+
+	/* Its last reference may be this one, and eviction may send a request */
+	iput(dir);
+	static_branch_dec(&fuse_filter_key);
+	return 0;
 }
 
 /**
@@ -288,7 +366,7 @@ void fuse_filter_update(struct fuse_filter_reg *reg, struct fuse_filter_prog *pr
 
 	/* Who finds the new callbacks must know that they may sleep */
 	list_for_each_entry(filter, &reg->attached, list) {
-		chain = fuse_filter_chain(filter->fc);
+		chain = fuse_filter_chain(filter->fc, filter->dir);
 		masks = fuse_filter_masks_or(&chain->masks, &prog->masks);
 		fuse_filter_masks_set(&chain->masks, &masks);
 	}
@@ -297,7 +375,7 @@ void fuse_filter_update(struct fuse_filter_reg *reg, struct fuse_filter_prog *pr
 	fuse_filter_synchronize();
 
 	list_for_each_entry(filter, &reg->attached, list) {
-		chain = fuse_filter_chain(filter->fc);
+		chain = fuse_filter_chain(filter->fc, filter->dir);
 		masks = fuse_filter_sum_masks(chain);
 		fuse_filter_masks_set(&chain->masks, &masks);
 	}
@@ -306,28 +384,72 @@ void fuse_filter_update(struct fuse_filter_reg *reg, struct fuse_filter_prog *pr
 }
 
 /**
+ * fuse_filter_conn_init - prepare a new connection for filters
+ * @fc: connection
+ */
+void fuse_filter_conn_init(struct fuse_conn *fc)
+{
+	xa_init_flags(&fc->filter_ids, XA_FLAGS_ALLOC1);
+}
+
+/* Take all chains away from where they can be found. */
+static struct fuse_filter_chain *fuse_filter_unpublish(struct fuse_conn *fc)
+{
+	struct fuse_filter_chain *chain, *all = NULL;
+	struct fuse_filter *filter;
+	unsigned long id;
+
+	guard(mutex)(&fuse_filter_mutex);
+
+	fc->filters_ended = true;
+	xa_for_each(&fc->filter_ids, id, filter) {
+		chain = fuse_filter_chain(fc, filter->dir);
+		/* The other filters of the chain find it gone */
+		if (!chain)
+			continue;
+		RCU_INIT_POINTER(*fuse_filter_slot(fc, filter->dir), NULL);
+		chain->next = all;
+		all = chain;
+	}
+	WRITE_ONCE(fc->filter_dirs, 0);
+	return all;
+}
+
+static void fuse_filter_end_one(struct fuse_filter *filter)
+{
+	struct inode *dir = filter->dir;
+
+	scoped_guard(mutex, &fuse_filter_mutex) {
+		xa_erase(&filter->fc->filter_ids, filter->id);
+		fuse_filter_free(filter);
+	}
+	iput(dir);
+	static_branch_dec(&fuse_filter_key);
+}
+
+/**
  * fuse_filter_end - detach all filters for good
  * @fc: connection whose last mount is gone
+ *
+ * A path walk under RCU may still be on its way.
  */
 void fuse_filter_end(struct fuse_conn *fc)
 {
-	struct fuse_filter_chain *chain;
-	u32 i, nr;
+	struct fuse_filter_chain *chain = fuse_filter_unpublish(fc);
+	struct fuse_filter_chain *next;
+	struct fuse_filter *filter;
+	unsigned long id;
 
-	scoped_guard(mutex, &fuse_filter_mutex) {
-		fc->filters_ended = true;
-		chain = fuse_filter_chain(fc);
-		if (!chain)
-			return;
+	if (!chain)
+		return;
 
-		fuse_filter_publish(fc, NULL);
-		nr = chain->nr;
-		for (i = 0; i < nr; i++)
-			fuse_filter_free(chain->filters[i]);
+	fuse_filter_synchronize();
+	for (; chain; chain = next) {
+		next = chain->next;
 		kfree(chain);
 	}
-	while (nr--)
-		static_branch_dec(&fuse_filter_key);
+	xa_for_each(&fc->filter_ids, id, filter)
+		fuse_filter_end_one(filter);
 }
 
 static void fuse_filter_describe(const struct fuse_filter *filter,
@@ -342,6 +464,7 @@ static void fuse_filter_describe(const struct fuse_filter *filter,
 		.map_id = bpf_struct_ops_id(prog->ops),
 		.flags = filter->flags |
 			 (filter->reg->dead ? FUSE_FILTER_DEAD : 0),
+		.dir = filter->dir ? filter->dir->i_ino : 0,
 		.ops[0] = prog->masks.pre,
 		.post_ops[0] = prog->masks.post,
 	};
@@ -371,6 +494,32 @@ static int fuse_filter_copy_infos(const struct fuse_filter_info *infos, u32 nr,
 	return 0;
 }
 
+/* Those of the mount in their order, and then those of directories */
+static u32 fuse_filter_describe_all(struct fuse_conn *fc,
+				    struct fuse_filter_info *infos, u32 room)
+{
+	struct fuse_filter_chain *chain = fuse_filter_chain(fc, NULL);
+	struct fuse_filter *filter;
+	unsigned long id;
+	u32 nr;
+
+	for (nr = 0; chain && nr < chain->nr; nr++) {
+		if (nr < room)
+			fuse_filter_describe(chain->filters[nr], &infos[nr]);
+	}
+	if (!fc->filter_dirs)
+		return nr;
+
+	xa_for_each(&fc->filter_ids, id, filter) {
+		if (!filter->dir)
+			continue;
+		if (nr < room)
+			fuse_filter_describe(filter, &infos[nr]);
+		nr++;
+	}
+	return nr;
+}
+
 /**
  * fuse_filter_list - describe the filters of a connection
  * @fc: connection
@@ -380,22 +529,18 @@ static int fuse_filter_copy_infos(const struct fuse_filter_info *infos, u32 nr,
  */
 int fuse_filter_list(struct fuse_conn *fc, struct fuse_filter_list *list)
 {
-	struct fuse_filter_info *infos __free(kfree) = NULL;
-	struct fuse_filter_chain *chain;
-	u32 i, fit;
+	struct fuse_filter_info *infos __free(kvfree) = NULL;
+	u32 room;
 
-	infos = kcalloc(FUSE_FILTER_MAX, sizeof(*infos), GFP_KERNEL);
+	/* User memory must not be touched under the mutex: it may be a daemon's */
+	room = min(list->nr, FUSE_FILTER_MAX + READ_ONCE(fc->filter_dirs));
+	infos = kvcalloc(room, sizeof(*infos), GFP_KERNEL_ACCOUNT);
 	if (!infos)
 		return -ENOMEM;
 
-	scoped_guard(mutex, &fuse_filter_mutex) {
-		chain = fuse_filter_chain(fc);
-		fit = min(list->nr, chain ? chain->nr : 0);
-		list->nr = chain ? chain->nr : 0;
-		for (i = 0; i < fit; i++)
-			fuse_filter_describe(chain->filters[i], &infos[i]);
-	}
-	return fuse_filter_copy_infos(infos, fit, list);
+	scoped_guard(mutex, &fuse_filter_mutex)
+		list->nr = fuse_filter_describe_all(fc, infos, room);
+	return fuse_filter_copy_infos(infos, min(room, list->nr), list);
 }
 
 /**
@@ -410,7 +555,8 @@ void fuse_filter_query(struct fuse_bpf_query *query)
 		return;
 
 	fuse_filter_all_ops(&masks);
-	query->features |= FUSE_BPF_FILTERS;
+	query->features |= FUSE_BPF_FILTERS | FUSE_BPF_FILTER_PLAIN |
+			   FUSE_BPF_FILTER_DIRS;
 	query->filter_max = FUSE_FILTER_MAX;
 	query->prefilter_ops[0] = masks.pre;
 	query->postfilter_ops[0] = masks.post;

@@ -42,6 +42,7 @@ static inline void fuse_filter_ranges_init(struct fuse_filter_ranges *ranges)
  * @nodeid: node id where the call has no inode
  * @parent: node id of the directory where the call has none
  * @newparent: node id of the directory of the new name of a rename
+ * @newdir: that directory, where there is an inode for it
  * @newname: that name
  * @text: see %FUSE_FILTER_TEXT, NUL-terminated
  * @value: see %FUSE_FILTER_VALUE
@@ -59,6 +60,7 @@ struct fuse_filter_args {
 	u64 nodeid;
 	u64 parent;
 	u64 newparent;
+	struct inode *newdir;
 	const struct qstr *newname;
 	const char *text;
 	void *value;
@@ -144,10 +146,11 @@ struct fuse_filter_reg {
 };
 
 /**
- * struct fuse_filter - a filter attached to a connection
+ * struct fuse_filter - a filter attached to a mount or a directory
  * @reg: the registered filter
  * @list: entry in &fuse_filter_reg.attached
  * @fc: the connection
+ * @dir: the directory, which is kept for as long; NULL: the mount
  * @id: of the attachment
  * @flags: %FUSE_FILTER_FAIL_OPEN
  * @counts: callbacks made for this connection
@@ -156,6 +159,7 @@ struct fuse_filter {
 	struct fuse_filter_reg *reg;
 	struct list_head list;
 	struct fuse_conn *fc;
+	struct inode *dir;
 	u32 id;
 	u32 flags;
 	struct fuse_filter_counts __percpu *counts;
@@ -167,9 +171,11 @@ struct fuse_filter_counts {
 };
 
 /**
- * struct fuse_filter_chain - filters of a connection, in the order of asking
+ * struct fuse_filter_chain - filters of a mount or a directory, in the order of
+ *			     asking
  * @masks: union of the filters' masks
- * @gen: different for each chain that a connection had
+ * @gen: different for each chain that a connection has or had
+ * @next: the next one to be freed, when the connection ends
  * @nr: number of filters
  * @filters: the filters
  *
@@ -179,22 +185,51 @@ struct fuse_filter_counts {
 struct fuse_filter_chain {
 	struct fuse_filter_masks masks;
 	u32 gen;
+	struct fuse_filter_chain *next;
 	u32 nr;
 	struct fuse_filter *filters[] __counted_by(nr);
+};
+
+/* Chains that one call can be asked about: the mount's, and those of directories */
+#define FUSE_FILTER_MAX_CHAINS 9
+
+/**
+ * struct fuse_filter_set - all chains that a call is asked about
+ * @chains: the mount's first, then those of directories from the inside out
+ * @nr: number of chains
+ * @filters: number of filters in them
+ * @masks: union of the chains' masks
+ * @key: different for different sets
+ * @overflow: there are more than can be asked: refuse
+ */
+struct fuse_filter_set {
+	const struct fuse_filter_chain *chains[FUSE_FILTER_MAX_CHAINS];
+	u32 nr;
+	u32 filters;
+	struct fuse_filter_masks masks;
+	u64 key;
+	bool overflow;
 };
 
 /* Taken when the first filter is attached anywhere */
 DECLARE_STATIC_KEY_FALSE(fuse_filter_key);
 
 /* filter.c */
-int fuse_filter_attach(struct fuse_conn *fc, struct fuse_filter_attach *attach);
+void fuse_filter_conn_init(struct fuse_conn *fc);
+int fuse_filter_attach(struct fuse_conn *fc, struct inode *dir,
+		       struct fuse_filter_attach *attach);
 int fuse_filter_detach(struct fuse_conn *fc, u32 id);
 void fuse_filter_update(struct fuse_filter_reg *reg, struct fuse_filter_prog *prog);
 void fuse_filter_end(struct fuse_conn *fc);
 int fuse_filter_list(struct fuse_conn *fc, struct fuse_filter_list *list);
 void fuse_filter_query(struct fuse_bpf_query *query);
 
+/* filter_dir.c */
+void fuse_filter_collect(struct fuse_filter_set *set, struct fuse_conn *fc,
+			 const struct fuse_backed_call *call);
+
 /* filter_call.c */
+extern struct srcu_struct fuse_filter_srcu;
 int __fuse_filter_pre(struct fuse_conn *fc, struct fuse_backed_call *call);
 ssize_t __fuse_filter_post(struct fuse_conn *fc,
 			   const struct fuse_backed_call *call, ssize_t ret);
@@ -233,7 +268,7 @@ static inline int fuse_filter_pre(struct fuse_conn *fc,
 }
 
 /**
- * fuse_filter_asked - is there a filter with a prefilter for an opcode?
+ * fuse_filter_asked - can there be a filter with a prefilter for an opcode?
  * @fc: connection
  * @opcode: enum fuse_opcode or FUSE_FILTER_OP_*
  */
@@ -243,6 +278,10 @@ static inline bool fuse_filter_asked(struct fuse_conn *fc, u32 opcode)
 
 	if (!static_branch_unlikely(&fuse_filter_key))
 		return false;
+
+	/* A directory's filters may be, but that takes a walk to find out */
+	if (READ_ONCE(fc->filter_dirs))
+		return true;
 
 	guard(rcu)();
 	chain = rcu_dereference(fc->filters);
@@ -307,7 +346,11 @@ static inline int fuse_filter_stat(struct fuse_backed_call *call,
 	return err;
 }
 
-static inline int fuse_filter_attach(struct fuse_conn *fc,
+static inline void fuse_filter_conn_init(struct fuse_conn *fc)
+{
+}
+
+static inline int fuse_filter_attach(struct fuse_conn *fc, struct inode *dir,
 				     struct fuse_filter_attach *attach)
 {
 	return -EOPNOTSUPP;

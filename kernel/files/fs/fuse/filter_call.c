@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FUSE filters: asking a chain about a call, and telling it of the result.
+ * FUSE filters: asking about a call, and telling of its result.
  *
  * Callbacks that do not sleep are called under RCU, the others under SRCU, in
  * either case only while the callback runs, not while the backing works. The
- * chain may be another one when the call has been answered.
+ * filters may be others when the call has been answered.
  */
 
 #include "filter.h"
@@ -16,7 +16,7 @@
 #include <linux/srcu.h>
 #include <linux/user_namespace.h>
 
-DEFINE_STATIC_SRCU(fuse_filter_srcu);
+DEFINE_SRCU(fuse_filter_srcu);
 
 /* Errnos from here on mean something to the kernel and nothing to a caller */
 #define FUSE_FILTER_MAX_ERRNO 511
@@ -282,51 +282,62 @@ static void fuse_filter_init_ctx(struct fuse_filter_ctx_kern *kctx,
 	kctx->args = args;
 }
 
-/* The first errno wins; of the rest, the greatest verdict. */
-static int fuse_filter_ask_chain(const struct fuse_filter_chain *chain,
-				 struct fuse_filter_ctx_kern *kctx, u64 *post)
+/* One filter's verdict; %FUSE_FILTER_POST only if it has a postfilter */
+static int fuse_filter_ask_one(const struct fuse_filter *filter,
+			       struct fuse_filter_ctx_kern *kctx)
 {
-	const struct fuse_filter_prog *prog;
+	const struct fuse_filter_prog *prog = fuse_filter_prog(filter);
 	u64 op = BIT_ULL(kctx->ctx.opcode);
+	int ret = FUSE_FILTER_POST;
+
+	if (!((prog->masks.pre | prog->masks.post) & op))
+		return FUSE_FILTER_DEFAULT;
+	if (READ_ONCE(filter->reg->dead))
+		return fuse_filter_dead(filter);
+	if (prog->masks.pre & op)
+		ret = fuse_filter_run_pre(filter, prog, kctx);
+	if (ret >= 0 && !(prog->masks.post & op))
+		ret &= ~FUSE_FILTER_POST;
+	return ret;
+}
+
+/* The first errno wins; of the rest, the greatest verdict. */
+static int fuse_filter_ask_set(const struct fuse_filter_set *set,
+			       struct fuse_filter_ctx_kern *kctx, u64 *post)
+{
 	int verdict = FUSE_FILTER_DEFAULT;
-	u32 i;
+	u32 c, i, pos = 0;
 	int ret;
 
-	for (i = 0; i < chain->nr; i++) {
-		const struct fuse_filter *filter = chain->filters[i];
-
-		prog = fuse_filter_prog(filter);
-		if (!((prog->masks.pre | prog->masks.post) & op))
-			continue;
-
-		if (READ_ONCE(filter->reg->dead))
-			ret = fuse_filter_dead(filter);
-		else if (prog->masks.pre & op)
-			ret = fuse_filter_run_pre(filter, prog, kctx);
-		else
-			ret = FUSE_FILTER_POST;
-
-		if (ret < 0)
-			return ret;
-		if (ret & FUSE_FILTER_POST && prog->masks.post & op)
-			*post |= BIT_ULL(i);
-		verdict = max(verdict, ret & ~FUSE_FILTER_POST);
+	for (c = 0; c < set->nr; c++) {
+		for (i = 0; i < set->chains[c]->nr; i++, pos++) {
+			ret = fuse_filter_ask_one(set->chains[c]->filters[i], kctx);
+			if (ret < 0)
+				return ret;
+			if (ret & FUSE_FILTER_POST)
+				*post |= BIT_ULL(pos);
+			verdict = max(verdict, ret & ~FUSE_FILTER_POST);
+		}
 	}
 	return verdict;
 }
 
-static int fuse_filter_ask(const struct fuse_filter_chain *chain,
-			   struct fuse_conn *fc, struct fuse_backed_call *call)
+static noinline int fuse_filter_ask(const struct fuse_filter_set *set,
+				    struct fuse_conn *fc,
+				    struct fuse_backed_call *call)
 {
 	struct fuse_filter_ctx_kern kctx;
 	struct fuse_filter_attr before;
 	int verdict;
 
+	if (set->overflow)
+		return -EIO;
+
 	fuse_filter_init_ctx(&kctx, fc, call);
 	fuse_filter_attr_begin(call->args, &before);
 	call->post = 0;
-	call->post_gen = chain->gen;
-	verdict = fuse_filter_ask_chain(chain, &kctx, &call->post);
+	call->post_key = set->key;
+	verdict = fuse_filter_ask_set(set, &kctx, &call->post);
 	if (verdict >= 0 && !fuse_filter_args_ok(call->args, &before))
 		verdict = -EIO;
 	/* What is refused, no postfilter sees */
@@ -344,33 +355,22 @@ static int fuse_filter_ask(const struct fuse_filter_chain *chain,
  */
 int __fuse_filter_pre(struct fuse_conn *fc, struct fuse_backed_call *call)
 {
-	const struct fuse_filter_chain *chain;
 	u64 op = BIT_ULL(call->opcode);
-	bool sleeps;
+	struct fuse_filter_set set;
 
 	scoped_guard(rcu) {
-		chain = rcu_dereference(fc->filters);
-		if (!chain || !((READ_ONCE(chain->masks.pre) |
-				 READ_ONCE(chain->masks.post)) & op))
+		fuse_filter_collect(&set, fc, call);
+		if (!((set.masks.pre | set.masks.post) & op) && !set.overflow)
 			return FUSE_FILTER_DEFAULT;
-		sleeps = READ_ONCE(chain->masks.pre_sleeps) & op;
-		if (!sleeps)
-			return fuse_filter_ask(chain, fc, call);
+		if (!(set.masks.pre_sleeps & op))
+			return fuse_filter_ask(&set, fc, call);
 	}
 	if (call->rcu)
 		return -ECHILD;
 
 	guard(srcu)(&fuse_filter_srcu);
-	chain = srcu_dereference(fc->filters, &fuse_filter_srcu);
-	return chain ? fuse_filter_ask(chain, fc, call) : FUSE_FILTER_DEFAULT;
-}
-
-/* Is the postfilter at position @i of the chain to be called? */
-static bool fuse_filter_post_wanted(const struct fuse_filter_chain *chain, u32 i,
-				    const struct fuse_backed_call *call)
-{
-	/* Positions are of the chain that was asked; of another, call all */
-	return call->post_gen != chain->gen || call->post & BIT_ULL(i);
+	fuse_filter_collect(&set, fc, call);
+	return fuse_filter_ask(&set, fc, call);
 }
 
 static ssize_t fuse_filter_tell_one(const struct fuse_filter *filter,
@@ -398,19 +398,28 @@ static ssize_t fuse_filter_tell_one(const struct fuse_filter *filter,
 	return ret;
 }
 
-static ssize_t fuse_filter_tell(const struct fuse_filter_chain *chain,
-				struct fuse_conn *fc,
-				const struct fuse_backed_call *call, ssize_t ret)
+static noinline ssize_t fuse_filter_tell(const struct fuse_filter_set *set,
+					 struct fuse_conn *fc,
+					 const struct fuse_backed_call *call,
+					 ssize_t ret)
 {
+	/* Positions are of the set that was asked; of another, call all */
+	u64 which = set->key == call->post_key ? call->post : U64_MAX;
 	struct fuse_filter_ctx_kern kctx;
 	struct fuse_filter_attr before;
-	u32 i;
+	u32 c, i, pos = set->filters;
+
+	if (set->overflow)
+		return -EIO;
 
 	fuse_filter_init_ctx(&kctx, fc, call);
 	fuse_filter_attr_begin(call->args, &before);
-	for (i = chain->nr; i--; ) {
-		if (fuse_filter_post_wanted(chain, i, call))
-			ret = fuse_filter_tell_one(chain->filters[i], &kctx, ret);
+	for (c = set->nr; c--; ) {
+		for (i = set->chains[c]->nr; i--; ) {
+			if (which & BIT_ULL(--pos))
+				ret = fuse_filter_tell_one(set->chains[c]->filters[i],
+							   &kctx, ret);
+		}
 	}
 	if (ret >= 0 && !fuse_filter_args_ok(call->args, &before))
 		return -EIO;
@@ -428,20 +437,18 @@ static ssize_t fuse_filter_tell(const struct fuse_filter_chain *chain,
 ssize_t __fuse_filter_post(struct fuse_conn *fc,
 			   const struct fuse_backed_call *call, ssize_t ret)
 {
-	const struct fuse_filter_chain *chain;
 	u64 op = BIT_ULL(call->opcode);
+	struct fuse_filter_set set;
 
 	scoped_guard(rcu) {
-		chain = rcu_dereference(fc->filters);
-		if (!chain || !(READ_ONCE(chain->masks.post) & op))
-			return ret;
-		if (!(READ_ONCE(chain->masks.post_sleeps) & op))
-			return fuse_filter_tell(chain, fc, call, ret);
+		fuse_filter_collect(&set, fc, call);
+		if (!(set.masks.post_sleeps & op))
+			return fuse_filter_tell(&set, fc, call, ret);
 	}
 	if (call->rcu)
 		return -ECHILD;
 
 	guard(srcu)(&fuse_filter_srcu);
-	chain = srcu_dereference(fc->filters, &fuse_filter_srcu);
-	return chain ? fuse_filter_tell(chain, fc, call, ret) : ret;
+	fuse_filter_collect(&set, fc, call);
+	return fuse_filter_tell(&set, fc, call, ret);
 }

@@ -55,6 +55,7 @@ static const struct fuse_filter_layout fuse_filter_layouts[] = {
  * @name: its name
  * @newname: its new name
  * @attr: attributes that it gives
+ * @node: inode that the request is sent for, or NULL
  * @io: position of a READDIR
  * @rename: of a RENAME, which has no flags
  */
@@ -64,6 +65,7 @@ struct fuse_filter_req {
 	struct qstr name;
 	struct qstr newname;
 	struct fuse_filter_attr attr;
+	struct inode *node;
 	union {
 		struct fuse_filter_io io;
 		struct fuse_rename2_in rename;
@@ -89,10 +91,32 @@ bool __fuse_filter_sees(struct fuse_conn *fc, const struct fuse_args *args)
 	if (op & FUSE_FILTER_NOT_HERE || fuse_backed_asked(fc, args->nodeid))
 		return false;
 
+	/* A directory's filters may want to, but that takes a walk to find out */
+	if (READ_ONCE(fc->filter_dirs))
+		return true;
+
 	guard(rcu)();
 	chain = rcu_dereference(fc->filters);
 	return chain && (READ_ONCE(chain->masks.pre) |
 			 READ_ONCE(chain->masks.post)) & op;
+}
+
+static int fuse_filter_test_node(struct inode *inode, void *nodeid)
+{
+	return get_node_id(inode) == *(u64 *)nodeid && !fuse_inode_kernel_made(inode);
+}
+
+/*
+ * The inode that a node id stands for, which only filters of directories need to
+ * have. It is in use: the request is about it.
+ */
+static struct inode *fuse_filter_node(struct fuse_mount *fm, u64 nodeid)
+{
+	bool isnew;
+
+	if (!READ_ONCE(fm->fc->filter_dirs))
+		return NULL;
+	return ilookup5_nowait(fm->sb, nodeid, fuse_filter_test_node, &nodeid, &isnew);
 }
 
 static void fuse_filter_set_name(struct qstr *qname, const struct qstr **name,
@@ -114,11 +138,13 @@ static void fuse_filter_set_io(struct fuse_filter_req *req,
 }
 
 static void fuse_filter_set_rename(struct fuse_filter_req *req,
+				   struct fuse_mount *fm,
 				   const struct fuse_args *args)
 {
 	const struct fuse_rename_in *in = args->in_args[0].value;
 
 	req->args.newparent = in->newdir;
+	req->args.newdir = fuse_filter_node(fm, in->newdir);
 	if (args->opcode == FUSE_RENAME2)
 		return;
 	req->rename = (struct fuse_rename2_in) { .newdir = in->newdir };
@@ -180,6 +206,7 @@ static void fuse_filter_set_change(struct fuse_filter_req *req,
 }
 
 static void fuse_filter_req_init(struct fuse_filter_req *req,
+				 struct fuse_mount *fm,
 				 const struct fuse_args *args)
 {
 	const struct fuse_filter_layout *layout = &fuse_filter_layouts[args->opcode];
@@ -191,6 +218,11 @@ static void fuse_filter_req_init(struct fuse_filter_req *req,
 		.args.nodeid = layout->name ? 0 : args->nodeid,
 		.args.parent = layout->name ? args->nodeid : 0,
 	};
+	req->node = fuse_filter_node(fm, args->nodeid);
+	if (layout->name)
+		req->call.dir = req->node;
+	else
+		req->call.inode = req->node;
 	fuse_filter_set_name(&req->name, &req->call.name, args, layout->name);
 	fuse_filter_set_name(&req->newname, &req->args.newname, args, layout->newname);
 	if (layout->text)
@@ -209,7 +241,7 @@ static void fuse_filter_req_init(struct fuse_filter_req *req,
 		break;
 	case FUSE_RENAME:
 	case FUSE_RENAME2:
-		fuse_filter_set_rename(req, args);
+		fuse_filter_set_rename(req, fm, args);
 		break;
 	case FUSE_SETATTR:
 		fuse_filter_set_change(req, args->in_args[0].value);
@@ -291,6 +323,33 @@ static bool fuse_filter_must_send(const struct fuse_args *args)
 	return false;
 }
 
+static void fuse_filter_req_put(struct fuse_filter_req *req)
+{
+	iput(req->args.newdir);
+	iput(req->node);
+}
+
+static ssize_t fuse_filter_send_asked(struct fuse_mount *fm, struct fuse_args *args,
+				      struct fuse_filter_req *req)
+{
+	ssize_t ret;
+	int err;
+
+	err = fuse_filter_req_ask(fm, req);
+	if (err && !fuse_filter_must_send(args))
+		return err;
+
+	fuse_filter_req_edit(req, args);
+	ret = fuse_chan_send(fm->fc->chan, args);
+	if (err)
+		return args->opcode == FUSE_FLUSH ? err : ret;
+	if (!req->call.post)
+		return ret;
+
+	fuse_filter_req_answer(req, args, ret);
+	return fuse_filter_post(fm->fc, &req->call, ret);
+}
+
 /**
  * fuse_filter_send - send a request that filters want to be asked about
  * @fm: mount
@@ -302,22 +361,11 @@ ssize_t fuse_filter_send(struct fuse_mount *fm, struct fuse_args *args)
 {
 	struct fuse_filter_req req;
 	ssize_t ret;
-	int err;
 
-	fuse_filter_req_init(&req, args);
-	err = fuse_filter_req_ask(fm, &req);
-	if (err && !fuse_filter_must_send(args))
-		return err;
-
-	fuse_filter_req_edit(&req, args);
-	ret = fuse_chan_send(fm->fc->chan, args);
-	if (err)
-		return args->opcode == FUSE_FLUSH ? err : ret;
-	if (!req.call.post)
-		return ret;
-
-	fuse_filter_req_answer(&req, args, ret);
-	return fuse_filter_post(fm->fc, &req.call, ret);
+	fuse_filter_req_init(&req, fm, args);
+	ret = fuse_filter_send_asked(fm, args, &req);
+	fuse_filter_req_put(&req);
+	return ret;
 }
 
 /**
@@ -331,6 +379,7 @@ void fuse_filter_tell_bg(struct fuse_mount *fm, struct fuse_args *args)
 {
 	struct fuse_filter_req req;
 
-	fuse_filter_req_init(&req, args);
+	fuse_filter_req_init(&req, fm, args);
 	fuse_filter_req_ask(fm, &req);
+	fuse_filter_req_put(&req);
 }

@@ -95,6 +95,7 @@ enum fuse_filter_data {
 #define FUSE_BPF_DAEMONLESS	(1ULL << 1) /* mount option "daemonless" */
 #define FUSE_BPF_FILTERS	(1ULL << 2) /* FUSE_IOC_FILTER_* */
 #define FUSE_BPF_FILTER_PLAIN	(1ULL << 3) /* filters on mounts without backing */
+#define FUSE_BPF_FILTER_DIRS	(1ULL << 4) /* FUSE_FILTER_DIRECTORY */
 
 /**
  * struct fuse_bpf_query - what this kernel can do
@@ -146,17 +147,25 @@ struct fuse_bpf_stats {
 #define FUSE_FILTER_BEFORE	(1U << 0) /* before @relative_id, 0: as the first */
 #define FUSE_FILTER_AFTER	(1U << 1) /* after @relative_id, 0: as the last */
 #define FUSE_FILTER_FAIL_OPEN	(1U << 2) /* when the link is gone: as if absent */
+#define FUSE_FILTER_DIRECTORY	(1U << 3) /* for this directory and all below it */
 
-/* fuse_filter_info.flags, besides FUSE_FILTER_FAIL_OPEN */
+/* fuse_filter_info.flags, besides FUSE_FILTER_FAIL_OPEN and FUSE_FILTER_DIRECTORY */
 #define FUSE_FILTER_DEAD	(1U << 31) /* the link is gone */
 
 /**
  * struct fuse_filter_attach - argument of %FUSE_IOC_FILTER_ATTACH
  * @fd: a struct fuse_filter_ops link or map
  * @flags: %FUSE_FILTER_BEFORE, %FUSE_FILTER_AFTER (neither: last),
- *	%FUSE_FILTER_FAIL_OPEN
- * @relative_id: id of an attached filter that the order refers to, or 0
+ *	%FUSE_FILTER_FAIL_OPEN, %FUSE_FILTER_DIRECTORY
+ * @relative_id: id of a filter attached to the same, which the order refers to, or 0
  * @id: out: id of the new attachment, unique for the mount
+ *
+ * With %FUSE_FILTER_DIRECTORY, the filter is attached to the directory that the
+ * request is made on. It is asked about the directory itself, though not about its
+ * name, and about all that lies below it by any of its names, wherever it was when
+ * it was opened. The mount's filters are asked first, and then those of directories
+ * from the inside out. If a request would have to be asked about by more than
+ * %FUSE_FILTER_MAX filters, or in more than 8 directories, it fails with EIO.
  *
  * The filter sees every operation that begins after the request returns. While
  * its link is gone, the operations that it has a callback for end with EIO, or
@@ -164,8 +173,9 @@ struct fuse_bpf_stats {
  *
  * Errors: EPERM no CAP_SYS_ADMIN, EBADF @fd is neither a link nor a map,
  * EINVAL not of this type, ENOENT not registered or @relative_id unknown,
- * EEXIST attached to this mount already, ENOSPC %FUSE_FILTER_MAX are, EOPNOTSUPP
- * the kernel has no filters.
+ * EEXIST attached to this mount or directory already, ENOSPC %FUSE_FILTER_MAX
+ * filters are, EOPNOTSUPP the kernel has no filters, or the directory is on a
+ * submount, EINVAL %FUSE_FILTER_DIRECTORY on the device.
  */
 struct fuse_filter_attach {
 	__s32 fd;
@@ -191,8 +201,9 @@ struct fuse_filter_detach {
  * struct fuse_filter_info - an attached filter
  * @id: id of the attachment
  * @map_id: id of the struct_ops map, as bpftool shows it
- * @flags: %FUSE_FILTER_FAIL_OPEN, %FUSE_FILTER_DEAD
+ * @flags: %FUSE_FILTER_FAIL_OPEN, %FUSE_FILTER_DIRECTORY, %FUSE_FILTER_DEAD
  * @reserved: zero
+ * @dir: inode number of the directory, 0: attached to the mount
  * @name: the filter's own name
  * @ops: bit N of the 128: has a prefilter for opcode N
  * @post_ops: bit N of the 128: has a postfilter for opcode N
@@ -204,6 +215,7 @@ struct fuse_filter_info {
 	__u32 map_id;
 	__u32 flags;
 	__u32 reserved;
+	__u64 dir;
 	char name[FUSE_FILTER_NAME_LEN];
 	__u64 ops[2];
 	__u64 post_ops[2];
@@ -211,12 +223,12 @@ struct fuse_filter_info {
 	__u64 denied;
 };
 
-#define FUSE_FILTER_INFO_SIZE_VER1 80
+#define FUSE_FILTER_INFO_SIZE_VER1 88
 
 /**
  * struct fuse_filter_list - argument of %FUSE_IOC_FILTER_LIST
- * @filters: address of an array of struct fuse_filter_info, filled in the order
- *	in which the filters are asked
+ * @filters: address of an array of struct fuse_filter_info: the mount's filters in
+ *	the order in which they are asked, and then those of directories
  * @nr: in: elements in the array; out: filters attached, which may be more than
  *	were written
  * @info_size: in: sizeof(struct fuse_filter_info) as the caller knows it, at least
