@@ -21,8 +21,8 @@ static int fuse_backed_dir_open(struct inode *inode, struct file *file)
 	if (!fuse_backed_names_are_bytes(backing.dentry))
 		return -EOPNOTSUPP;
 
-	dir = dentry_open(&backing, O_RDONLY | O_DIRECTORY | O_LARGEFILE,
-			  fuse_backed_cred(inode));
+	dir = dentry_open(&backing, O_RDONLY | O_DIRECTORY | O_LARGEFILE |
+			  fuse_backed_atime_flags(file), fuse_backed_cred(inode));
 	fuse_backed_done(&call, PTR_ERR_OR_ZERO(dir));
 	return IS_ERR(dir) ? PTR_ERR(dir) : fuse_backed_install(inode, file, dir);
 }
