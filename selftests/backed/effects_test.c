@@ -530,14 +530,26 @@ static int compare_all(const char *native, const char *back, const char *mnt,
 	return differ;
 }
 
-#define FOR_CALLER(test, nr)								\
+static int compare_modes(const char *native, const char *back, const char *mnt,
+			 const struct caller *caller)
+{
+	unsigned int i, nr = flavour_is_debug() ? 1 : ARRAY_SIZE(modes);
+	int differ = 0, res;
+
+	for (i = 0; i < nr; i++) {
+		res = compare_all(native, back, mnt, caller, modes[i]);
+		if (res < 0)
+			return res;
+		differ += res;
+	}
+	return differ;
+}
+
+#define FOR_CALLER(test, which)								\
 TEST_F(effects, test)									\
 {											\
-	size_t i, nr = flavour_is_debug() ? 1 : ARRAY_SIZE(modes);			\
-											\
-	for (i = 0; i < nr; i++)							\
-		EXPECT_EQ(0, compare_all(self->native, self->back, self->mnt,		\
-					 &callers[nr], modes[i]));			\
+	EXPECT_EQ(0, compare_modes(self->native, self->back, self->mnt,			\
+				   &callers[which]));					\
 }
 
 FOR_CALLER(of_root, 0)
