@@ -36,15 +36,17 @@ FIXTURE(effects)
 	char mnt[64];
 };
 
+/* How many of @modes: file systems differ in what they do, less in how modes change. */
 FIXTURE_VARIANT(effects)
 {
 	const char *fs;
+	unsigned int modes;
 };
 
-FIXTURE_VARIANT_ADD(effects, tmpfs) { .fs = "tmpfs" };
-FIXTURE_VARIANT_ADD(effects, ext4) { .fs = "ext4" };
-FIXTURE_VARIANT_ADD(effects, xfs) { .fs = "xfs" };
-FIXTURE_VARIANT_ADD(effects, btrfs) { .fs = "btrfs" };
+FIXTURE_VARIANT_ADD(effects, tmpfs) { .fs = "tmpfs", .modes = 4 };
+FIXTURE_VARIANT_ADD(effects, ext4) { .fs = "ext4", .modes = 2 };
+FIXTURE_VARIANT_ADD(effects, xfs) { .fs = "xfs", .modes = 1 };
+FIXTURE_VARIANT_ADD(effects, btrfs) { .fs = "btrfs", .modes = 1 };
 
 FIXTURE_SETUP(effects)
 {
@@ -531,12 +533,12 @@ static int compare_all(const char *native, const char *back, const char *mnt,
 }
 
 static int compare_modes(const char *native, const char *back, const char *mnt,
-			 const struct caller *caller)
+			 const struct caller *caller, unsigned int nr)
 {
-	unsigned int i, nr = flavour_is_debug() ? 1 : ARRAY_SIZE(modes);
 	int differ = 0, res;
+	unsigned int i;
 
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < (flavour_is_debug() ? 1 : nr); i++) {
 		res = compare_all(native, back, mnt, caller, modes[i]);
 		if (res < 0)
 			return res;
@@ -549,7 +551,7 @@ static int compare_modes(const char *native, const char *back, const char *mnt,
 TEST_F(effects, test)									\
 {											\
 	EXPECT_EQ(0, compare_modes(self->native, self->back, self->mnt,			\
-				   &callers[which]));					\
+				   &callers[which], variant->modes));			\
 }
 
 FOR_CALLER(of_root, 0)

@@ -14,6 +14,12 @@
 #include "harness.h"
 #include "pause.h"
 
+/* Once for all tests, which are children of this process */
+static void __attribute__((constructor)) load_programs(void)
+{
+	pauser_load();
+}
+
 FIXTURE(replaced)
 {
 	struct backed b;
@@ -98,6 +104,10 @@ static int call_rename(void *arg)
 	return RES(renameat2(AT_FDCWD, ours(s, s->name), AT_FDCWD, ours(s, s->to), s->flags));
 }
 
+/*
+ * The place to stop is before the last name is looked up, unless it is known: that it
+ * is not there must have been asked before.
+ */
 static int call_open(void *arg)
 {
 	struct scene *s = arg;
@@ -364,11 +374,14 @@ TEST_F(replaced, rename_again_and_again)
 	EXPECT_STREQ("impostor 2", text_of(theirs(&s, "other")));
 }
 
+#define KNOWN_MISSING() EXPECT_EQ(-ENOENT, RES(access(ours(&s, s.name), F_OK)))
+
 /* open(2) goes on with the file that is there by then, as if it had always been. */
 TEST_F(replaced, created_meanwhile)
 {
 	struct scene s = SCENE(.name = "new", .impostor = "new");
 
+	KNOWN_MISSING();
 	EXPECT_EQ(0, PAUSED(PAUSE_CREATE, 1, 0, call_open, by_a_file));
 	EXPECT_STREQ("impostor 1", text_of(theirs(&s, "new")));
 }
@@ -377,6 +390,7 @@ TEST_F(replaced, created_meanwhile_and_not_to_be_opened)
 {
 	struct scene s = SCENE(.name = "new", .flags = O_TRUNC, .impostor = "new");
 
+	KNOWN_MISSING();
 	EXPECT_EQ(-EACCES, PAUSED(PAUSE_CREATE, 1, USER1, call_open, by_a_file));
 	EXPECT_STREQ("impostor 1", text_of(theirs(&s, "new")));
 }
@@ -385,6 +399,7 @@ TEST_F(replaced, created_meanwhile_exclusively)
 {
 	struct scene s = SCENE(.name = "new", .flags = O_EXCL | O_TRUNC, .impostor = "new");
 
+	KNOWN_MISSING();
 	EXPECT_EQ(-EEXIST, PAUSED(PAUSE_CREATE, 1, 0, call_open, by_a_file));
 	EXPECT_STREQ("impostor 1", text_of(theirs(&s, "new")));
 }
@@ -393,6 +408,7 @@ TEST_F(replaced, created_meanwhile_as_a_directory)
 {
 	struct scene s = SCENE(.name = "new", .impostor = "new");
 
+	KNOWN_MISSING();
 	EXPECT_EQ(-EISDIR, PAUSED(PAUSE_CREATE, 1, 0, call_open, by_a_directory));
 	EXPECT_EQ(0, RES(access(theirs(&s, "new/."), F_OK)));
 }
@@ -401,6 +417,7 @@ TEST_F(replaced, created_without_a_parent)
 {
 	struct scene s = SCENE(.name = "new", .impostor = "new");
 
+	KNOWN_MISSING();
 	EXPECT_EQ(-ENOENT, PAUSED(PAUSE_CREATE, 1, 0, call_open, by_no_parent));
 }
 

@@ -31,31 +31,38 @@ struct paused {
 	volatile bool done;
 };
 
-static int load(struct pauser *p)
+/* What the programs are told, in memory that they share; NULL: not loaded, see @load_err */
+static volatile struct pause_control *control;
+static int load_err;
+
+static int load(void)
 {
 	struct bpf_program *prog;
-	size_t size;
+	struct bpf_object *obj;
 	char path[PATH_MAX];
 	struct bpf_map *map;
+	size_t size;
 	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
 
 	if (len < 0)
 		return -errno;
 	path[len] = '\0';
-	p->obj = bpf_object__open_file(in(dirname(dirname(path)), "pause.bpf.o"), NULL);
-	if (!p->obj || bpf_object__load(p->obj))
+	obj = bpf_object__open_file(in(dirname(dirname(path)), "pause.bpf.o"), NULL);
+	if (!obj || bpf_object__load(obj))
 		return -errno;
-	bpf_object__for_each_program(prog, p->obj) {
-		if (p->nr_links == PAUSE_PLACES)
-			return -E2BIG;
-		p->links[p->nr_links] = bpf_program__attach(prog);
-		if (!p->links[p->nr_links])
+	/* Neither object nor links are ever given up: they end with the process. */
+	bpf_object__for_each_program(prog, obj) {
+		if (!bpf_program__attach(prog))
 			return -errno;
-		p->nr_links++;
 	}
-	map = bpf_object__find_map_by_name(p->obj, ".bss");
-	p->control = map ? bpf_map__initial_value(map, &size) : NULL;
-	return p->control ? 0 : -ENOENT;
+	map = bpf_object__find_map_by_name(obj, ".bss");
+	control = map ? bpf_map__initial_value(map, &size) : NULL;
+	return control ? 0 : -ENOENT;
+}
+
+void pauser_load(void)
+{
+	load_err = load();
 }
 
 static int watch_pages(struct pauser *p)
@@ -78,9 +85,7 @@ int pauser_setup(struct pauser *p)
 	int err;
 
 	*p = (struct pauser){ .uffd = -1 };
-	err = watch_pages(p);
-	if (!err)
-		err = load(p);
+	err = control ? watch_pages(p) : load_err ? load_err : -EINVAL;
 	if (err)
 		say("nothing to stop system calls with: %s", strerror(-err));
 	return err;
@@ -88,10 +93,7 @@ int pauser_setup(struct pauser *p)
 
 void pauser_destroy(struct pauser *p)
 {
-	while (p->nr_links)
-		bpf_link__destroy(p->links[--p->nr_links]);
-	bpf_object__close(p->obj);
-	if (p->uffd >= 0)
+	if (p->uffd > 0)
 		close(p->uffd);
 }
 
@@ -140,10 +142,10 @@ int paused_call(struct pauser *p, enum pause_at at, unsigned int times, uid_t ui
 		return -EINVAL;
 	p->paused = 0;
 	madvise(p->pages, PAUSE_PAGES * PAUSE_PAGE, MADV_DONTNEED);
-	p->control->pages = (unsigned long)p->pages;
-	p->control->tid = gettid();
-	p->control->at = at;
-	p->control->times = times;
+	control->pages = (unsigned long)p->pages;
+	control->tid = gettid();
+	control->at = at;
+	control->times = times;
 	if (pthread_create(&thread, NULL, attend, &paused))
 		return -EAGAIN;
 
@@ -151,7 +153,7 @@ int paused_call(struct pauser *p, enum pause_at at, unsigned int times, uid_t ui
 	if (!ret)
 		ret = call(arg);
 	be(0);
-	p->control->at = PAUSE_NOWHERE;
+	control->at = PAUSE_NOWHERE;
 	paused.done = true;
 	pthread_join(thread, NULL);
 	return ret;

@@ -11,25 +11,25 @@
 
 /**
  * struct pauser - the means to stop system calls of this process
- * @obj: the programs of progs/pause.bpf.c
- * @links: they are attached by these
- * @nr_links: number of @links
- * @control: what they are told
- * @uffd: where their faults arrive
+ * @uffd: where the programs' faults arrive
  * @pages: memory that is not there
  * @paused: how often the last call was stopped
  */
 struct pauser {
-	struct bpf_object *obj;
-	struct bpf_link *links[PAUSE_PLACES];
-	unsigned int nr_links;
-	volatile struct pause_control *control;
 	int uffd;
 	void *pages;
 	unsigned int paused;
 };
 
-/* pauser_setup - load and attach the programs */
+/**
+ * pauser_load - load the programs of progs/pause.bpf.c and attach them
+ *
+ * Takes most of a second, and lasts as long as the process and its children do, which
+ * take turns in using them. Errors are reported by pauser_setup().
+ */
+void pauser_load(void);
+
+/* pauser_setup - make ready; after pauser_load(), in the process that is stopped */
 int pauser_setup(struct pauser *p);
 
 /* pauser_destroy - undo it; @p may be zero */

@@ -20,8 +20,6 @@ enum pause_at {
 	PAUSE_LINK,
 };
 
-#define PAUSE_PLACES 8
-
 /* Each stop waits for a page of its own. */
 #define PAUSE_PAGE 4096
 #define PAUSE_PAGES 4
