@@ -42,6 +42,9 @@ test-full: module user ## the comparison with native directories, on more file s
 	@$(RUN) --timeout 1800 --mem 3072 --env TEST_LIMIT=1500 --env NATIVE_FS='$(FULL_FS)' \
 		-- 'selftests/run.sh backed/native'
 
+test-programs: module user ## real programs on a mount, with native results beside [T='programs/NAME...']
+	@$(RUN) --timeout 1200 --mem 3072 --env TEST_LIMIT=600 -- 'selftests/run.sh $(or $(T),programs/)'
+
 check: ## check the patch series: drift, checkpatch, sparse, every step builds
 	@kernel/scripts/check.sh
 
@@ -53,4 +56,4 @@ vm: $(if $(filter module,$(FLAVOUR)),module) ## run CMD='...' in a guest, or a s
 clean: ## remove build/; the cache (~/.cache/fuse-bpf) stays
 	@rm -rf build
 
-.PHONY: help root module debug-kernel user demo test test-debug test-full check vm clean
+.PHONY: help root module debug-kernel user demo test test-debug test-full test-programs check vm clean

@@ -21,12 +21,13 @@ esac
 }
 
 # Every program and script whose name ends in _test; those in module/ load and
-# unload the module.
+# unload the module, those in programs/ take minutes and are run if named only.
 tests() {
 	local group file
 
-	for group in module backed filter fuse; do
+	for group in module backed filter fuse programs; do
 		[ "$group" != module ] || [ "$FLAVOUR" = module ] || continue
+		[ "$group" != programs ] || [ ${#args[@]} -gt 0 ] || continue
 		for file in "$OUT/$group"/*_test selftests/"$group"/*_test.sh; do
 			[ ! -x "$file" ] || echo "$file"
 		done
@@ -59,7 +60,8 @@ wanted() {
 }
 
 # Pass the output on, less the harness's announcements, and count its verdicts.
-# The plan tells whether all of them came.
+# The plan tells whether all of them came. Debian's awk waits for a full buffer of
+# input unless it is told to be interactive.
 # shellcheck disable=SC2016
 relay='
 /^# +(RUN|OK) / { next }
@@ -80,7 +82,7 @@ run() {
 	name=$(name "$file")
 	echo "# $name"
 	timeout -k 10 "$LIMIT" "$file" "${case_args[@]}" </dev/null 2>&1 |
-		awk -v counts=/run/counts "$relay"
+		awk -W interactive -v counts=/run/counts "$relay"
 	status=${PIPESTATUS[0]}
 	read -r good bad skip plan </run/counts
 	passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + skip))

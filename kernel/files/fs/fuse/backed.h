@@ -17,6 +17,7 @@
 #include "fuse_i.h"
 #include <linux/fs_context.h>
 #include <linux/fuse_bpf.h>
+#include <linux/mount.h>
 
 struct fs_parameter;
 struct fuse_filter_args;
@@ -205,6 +206,19 @@ static inline struct file *fuse_backed_real(const struct file *file)
 	const struct fuse_file *ff = file->private_data;
 
 	return ff->passthrough;
+}
+
+/*
+ * The backing marks its own access times, by the flags of its mount. A file that is
+ * opened by way of a mount of ours that keeps none must not mark any.
+ */
+static inline unsigned int fuse_backed_atime_flags(const struct file *file)
+{
+	const int flags = READ_ONCE(file->f_path.mnt->mnt_flags);
+	const int none = S_ISDIR(file_inode(file)->i_mode) ?
+		MNT_NOATIME | MNT_NODIRATIME : MNT_NOATIME;
+
+	return flags & none ? O_NOATIME : 0;
 }
 
 /* backed_lock.c */

@@ -30,8 +30,8 @@ static int fuse_backed_dir_open(struct inode *inode, struct file *file)
 	if (err)
 		return err;
 
-	dir = dentry_open(&backing, O_RDONLY | O_DIRECTORY | O_LARGEFILE,
-			  fuse_backed_cred(inode));
+	dir = dentry_open(&backing, O_RDONLY | O_DIRECTORY | O_LARGEFILE |
+			  fuse_backed_atime_flags(file), fuse_backed_cred(inode));
 	err = fuse_backed_done(&call, PTR_ERR_OR_ZERO(dir));
 	if (!err)
 		return fuse_backed_install(inode, file, dir);

@@ -42,7 +42,8 @@ static int fuse_backed_open_backing(struct inode *inode, struct file *file)
 	const struct path path = fuse_backed_path(inode);
 	struct file *backing;
 
-	backing = backing_file_open(file, file->f_flags | O_LARGEFILE, &path,
+	backing = backing_file_open(file, file->f_flags | O_LARGEFILE |
+				    fuse_backed_atime_flags(file), &path,
 				    fuse_backed_cred(inode));
 	if (IS_ERR(backing))
 		return PTR_ERR(backing);

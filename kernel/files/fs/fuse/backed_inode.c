@@ -254,6 +254,23 @@ static int fuse_backed_filter_statfs(struct fuse_backed_call *call,
 	return 0;
 }
 
+/*
+ * Only symbolic links have their access time asked for here, and by the flags of
+ * our mount. What is read by way of an open file is marked by the backing.
+ */
+static int fuse_backed_update_time(struct inode *inode, enum fs_update_time type,
+				   unsigned int flags)
+{
+	const struct path backing = fuse_backed_path(inode);
+
+	if (flags & IOCB_NOWAIT)
+		return -EAGAIN;
+
+	touch_atime(&backing);
+	inode_set_atime_to_ts(inode, inode_get_atime(d_inode(backing.dentry)));
+	return 0;
+}
+
 /**
  * fuse_backed_statfs - statistics of the file system that backs a mount
  * @dentry: of a backed inode
@@ -332,6 +349,7 @@ const struct inode_operations fuse_backed_dir_iops = {
 
 const struct inode_operations fuse_backed_symlink_iops = {
 	.get_link	= fuse_backed_get_link,
+	.update_time	= fuse_backed_update_time,
 	.permission	= fuse_backed_permission,
 	.getattr	= fuse_backed_getattr,
 	.setattr	= fuse_backed_setattr,

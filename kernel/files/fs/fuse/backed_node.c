@@ -108,7 +108,9 @@ void fuse_backed_init_inode(struct inode *inode, struct fuse_backing *fb,
 	inode->i_mode = real->i_mode;
 	inode->i_generation = real->i_generation;
 	/* The backing keeps times; ACLs are checked there */
-	inode->i_flags |= S_NOATIME | S_NOCMTIME;
+	inode->i_flags |= S_NOCMTIME;
+	if (!S_ISLNK(inode->i_mode))
+		inode->i_flags |= S_NOATIME;
 	inode->i_acl = ACL_DONT_CACHE;
 	inode->i_default_acl = ACL_DONT_CACHE;
 

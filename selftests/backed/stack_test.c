@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Stacks: a mount that is backed by an overlay and changes it, overlays on a mount,
+ * mounts on mounts; and backings whose names have several spellings.
+ */
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/xattr.h>
+
+#include "backed_fixture.h"
+#include "harness.h"
+
+/**
+ * FIXTURE(stack) - layers of an overlay, and places to mount on
+ * @b: not mounted; its backing is the overlay's lower layer
+ * @over: where the overlay is mounted
+ */
+FIXTURE(stack)
+{
+	struct backed b;
+	char over[64];
+};
+
+FIXTURE_SETUP(stack)
+{
+	static const char *const dirs[] = { "upper", "work", "over", "mnt2", "empty" };
+	struct backed *b = &self->b;
+	size_t i;
+
+	ASSERT_EQ(0, backed_make(b, "tmpfs"));
+	for (i = 0; i < ARRAY_SIZE(dirs); i++)
+		ASSERT_EQ(0, make_dir(in(b->top, "%s", dirs[i]), 0755));
+	strcpy(self->over, in(b->top, "over"));
+	ASSERT_EQ(0, make_file(in(b->back, "low"), "low", 0644));
+	ASSERT_EQ(0, link(in(b->back, "low"), in(b->back, "hard")));
+	ASSERT_EQ(0, make_dir(in(b->back, "dir"), 0755));
+	ASSERT_EQ(0, make_file(in(b->back, "dir/file"), "in dir", 0644));
+	ASSERT_EQ(0, symlink("low", in(b->back, "soft")));
+}
+
+FIXTURE_TEARDOWN(stack)
+{
+	EXPECT_EQ(0, backed_destroy(&self->b));
+}
+
+static int mount_overlay(const char *lower, const char *upper, const char *work, const char *at)
+{
+	char options[256];
+
+	snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%s,workdir=%s", lower, upper,
+		 work);
+	return RES(mount("overlay", at, "overlay", 0, options));
+}
+
+static int mount_backed(const char *back, const char *at)
+{
+	int fd = open_dir(back, O_PATH);
+	int err = try_mount(TRY_MOUNT(.backing = fd, .daemonless = true, .allow_other = true,
+				      .at = at));
+
+	close(fd);
+	return err;
+}
+
+/* The overlay, and a mount that it backs */
+static int mount_both(const struct backed *b, const char *over)
+{
+	int err = mount_overlay(b->back, in(b->top, "upper"), in(b->top, "work"), over);
+
+	return err ? err : mount_backed(over, b->mnt);
+}
+
+#define UMOUNT_BOTH()					\
+do {							\
+	EXPECT_EQ(0, RES(umount(self->b.mnt)));		\
+	EXPECT_EQ(0, RES(umount(self->over)));		\
+} while (0)
+
+/* Everything that makes the overlay copy something up, by way of the mount */
+TEST_F(stack, overlay_is_changed_by_the_mount)
+{
+	struct backed *b = &self->b;
+
+	ASSERT_EQ(0, mount_both(b, self->over));
+	EXPECT_EQ(0, append_file(in(b->mnt, "low"), " and high"));
+	EXPECT_STREQ("low and high", text_of(in(self->over, "low")));
+	EXPECT_STREQ("low", text_of(in(b->back, "low")));
+	EXPECT_EQ(0, RES(chmod(in(b->mnt, "dir"), 0700)));
+	EXPECT_EQ(0, RES(setxattr(in(b->mnt, "dir/file"), "trusted.x", "y", 1, 0)));
+	EXPECT_EQ(0, RES(chown(in(b->mnt, "dir/file"), USER1, GROUP1)));
+	EXPECT_EQ(0, RES(link(in(b->mnt, "dir/file"), in(b->mnt, "dir/link"))));
+	EXPECT_EQ(0, RES(rename(in(b->mnt, "dir/link"), in(b->mnt, "moved"))));
+	EXPECT_EQ(0, RES(mkdir(in(b->mnt, "new"), 0755)));
+	EXPECT_EQ(0, make_file(in(b->mnt, "new/file"), "new", 0600));
+	EXPECT_EQ(0, RES(unlink(in(b->mnt, "soft"))));
+	EXPECT_EQ(0, RES(symlink("dir", in(b->mnt, "soft"))));
+	EXPECT_EQ(0, diff_tree(self->over, b->mnt));
+	EXPECT_STREQ("in dir", text_of(in(b->mnt, "soft/file")));
+	UMOUNT_BOTH();
+}
+
+/* What is removed leaves a whiteout above, and what comes in its place hides it. */
+TEST_F(stack, overlay_keeps_whiteouts_to_itself)
+{
+	struct backed *b = &self->b;
+	struct stat st;
+
+	ASSERT_EQ(0, mount_both(b, self->over));
+	EXPECT_EQ(0, RES(unlink(in(b->mnt, "low"))));
+	EXPECT_STREQ("<ENOENT>", text_of(in(b->mnt, "low")));
+	ASSERT_EQ(0, lstat(in(b->top, "upper/low"), &st));
+	EXPECT_TRUE(S_ISCHR(st.st_mode) && !st.st_rdev);
+	EXPECT_EQ(-ENOTEMPTY, RES(rmdir(in(b->mnt, "dir"))));
+	EXPECT_EQ(0, RES(unlink(in(b->mnt, "dir/file"))));
+	EXPECT_EQ(0, RES(rmdir(in(b->mnt, "dir"))));
+	EXPECT_EQ(0, RES(mkdir(in(b->mnt, "dir"), 0755)));
+	EXPECT_EQ(-ENOENT, RES(access(in(b->mnt, "dir/file"), F_OK)));
+	EXPECT_EQ(0, diff_tree(self->over, b->mnt));
+	EXPECT_STREQ("in dir", text_of(in(b->back, "dir/file")));
+	UMOUNT_BOTH();
+}
+
+/* A directory of the lower layer is not renamed by an overlay, as the caller is told. */
+TEST_F(stack, overlay_says_what_it_does_not_do)
+{
+	struct backed *b = &self->b;
+	int native;
+
+	ASSERT_EQ(0, mount_both(b, self->over));
+	native = RES(rename(in(self->over, "dir"), in(self->over, "dir2")));
+	if (!native)
+		ASSERT_EQ(0, rename(in(self->over, "dir2"), in(self->over, "dir")));
+	EXPECT_EQ(native, RES(rename(in(b->mnt, "dir"), in(b->mnt, "dir2"))));
+	UMOUNT_BOTH();
+}
+
+/* Opened before it is copied up, a file must see what is written afterwards. */
+TEST_F(stack, overlay_copies_up_what_is_open)
+{
+	struct backed *b = &self->b;
+	int rd, wr, native;
+	char text[32] = "", native_text[32] = "";
+	struct stat st;
+
+	ASSERT_EQ(0, mount_both(b, self->over));
+	rd = open(in(b->mnt, "low"), O_RDONLY);
+	native = open(in(self->over, "low"), O_RDONLY);
+	ASSERT_LE(0, rd);
+	ASSERT_LE(0, native);
+	wr = open(in(b->mnt, "low"), O_WRONLY | O_APPEND);
+	ASSERT_LE(0, wr);
+	EXPECT_EQ(5, write(wr, " more", 5));
+	EXPECT_EQ(8, pread(native, native_text, sizeof(native_text), 0));
+	EXPECT_EQ(8, pread(rd, text, sizeof(text), 0));
+	EXPECT_STREQ(native_text, text);
+	ASSERT_EQ(0, fstat(rd, &st));
+	EXPECT_EQ(8, st.st_size);
+	EXPECT_EQ(st.st_ino, ino_of(in(b->mnt, "low")));
+	EXPECT_EQ(0, diff_stat(in(self->over, "low"), in(b->mnt, "low")));
+	close(rd);
+	close(wr);
+	close(native);
+	UMOUNT_BOTH();
+}
+
+/* Stores to a shared mapping go to the copy that an open for writing has made. */
+TEST_F(stack, overlay_is_mapped)
+{
+	struct backed *b = &self->b;
+	char *map;
+	int fd;
+
+	ASSERT_EQ(0, mount_both(b, self->over));
+	fd = open(in(b->mnt, "dir/file"), O_RDWR);
+	ASSERT_LE(0, fd);
+	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	memcpy(map, "on", 2);
+	ASSERT_EQ(0, msync(map, 4096, MS_SYNC));
+	EXPECT_STREQ("on dir", text_of(in(b->mnt, "dir/file")));
+	EXPECT_STREQ("on dir", text_of(in(self->over, "dir/file")));
+	EXPECT_STREQ("in dir", text_of(in(b->back, "dir/file")));
+	munmap(map, 4096);
+	close(fd);
+	UMOUNT_BOTH();
+}
+
+/* As the lower layer of an overlay, which is not to see changes */
+TEST_F(stack, overlay_above_the_mount)
+{
+	struct backed *b = &self->b;
+
+	ASSERT_EQ(0, backed_mount(b, BACKED_ALLOW_OTHER));
+	ASSERT_EQ(0, mount_overlay(b->mnt, in(b->top, "upper"), in(b->top, "work"), self->over));
+	EXPECT_EQ(0, append_file(in(self->over, "low"), " above"));
+	EXPECT_EQ(0, RES(rename(in(self->over, "hard"), in(self->over, "renamed"))));
+	EXPECT_EQ(0, RES(unlink(in(self->over, "dir/file"))));
+	EXPECT_STREQ("low above", text_of(in(self->over, "low")));
+	EXPECT_STREQ("low", text_of(in(b->back, "low")));
+	EXPECT_STREQ("in dir", text_of(in(b->back, "dir/file")));
+	EXPECT_EQ(0, diff_tree(b->back, b->mnt));
+	EXPECT_EQ(0, RES(umount(self->over)));
+}
+
+/*
+ * Changes of an overlay with its upper layer in @layers, whose lower layer is
+ * @top/empty; what it looks like, and what the layer does, in @out.
+ */
+static int change_overlay(const char *top, const char *layers, const char *over, const char *out)
+{
+	int err = mount_overlay(in(top, "empty"), in(layers, "u"), in(layers, "w"), over);
+
+	if (err)
+		return err;
+	err = sh("cd %s && { echo more >>low; rm gone; rm -r dir; mkdir dir; echo x >dir/new; "
+		 "mv dir/new dir/moved; ln dir/moved hard; ln -s low soft; mkfifo pipe; "
+		 "chmod 600 low; chown 5:6 dir; setfattr -n user.x -v y low; setfacl -m u:7:r low; "
+		 "exec 3>open; rm open; echo y >&3; truncate -s 100 dir/moved; "
+		 "for dir in . %s/u; do cd $dir && find . -printf '%%P %%y %%m %%U %%G %%n %%l\\n' | sort; "
+		 "cat low; getfattr -d -m - low dir; done; } >%s 2>&1", over, layers, out);
+	return umount(over) ? -errno : err;
+}
+
+/* As the upper one, it must do as any other file system would. */
+TEST_F(stack, overlay_on_the_mount)
+{
+	struct backed *b = &self->b;
+	char mnt[64], top[64];
+
+	strcpy(mnt, b->mnt);
+	strcpy(top, b->top);
+	ASSERT_EQ(0, backed_mount(b, BACKED_ALLOW_OTHER));
+	ASSERT_EQ(0, sh("cd %s/empty && echo l >low && echo g >gone && mkdir dir && echo f >dir/file",
+			b->top));
+	ASSERT_EQ(0, sh("mkdir %s/u %s/w %s/upper/u %s/upper/w", mnt, mnt, top, top));
+	ASSERT_EQ(0, change_overlay(top, in(top, "upper"), self->over, in(top, "native")));
+	ASSERT_EQ(0, change_overlay(top, mnt, self->over, in(top, "ours")));
+	ASSERT_EQ(0, sh("sed -i 's|%s|LAYERS|; s|%s/upper|LAYERS|' %s/native %s/ours", mnt, top,
+			top, top));
+	EXPECT_EQ(0, diff_text(in(top, "native"), in(top, "ours")))
+		TH_LOG("%s", text_of(in(top, "ours")));
+	EXPECT_EQ(0, sh("grep -q 'gone c' %s/ours", top));
+	EXPECT_EQ(0, diff_tree(b->back, b->mnt));
+}
+
+/* However it is reached, a backed mount is no backing; and two levels are all there are. */
+TEST_F(stack, mounts_on_mounts)
+{
+	struct backed *b = &self->b;
+	char mnt2[64];
+
+	strcpy(mnt2, in(b->top, "mnt2"));
+	ASSERT_EQ(0, backed_mount(b, BACKED_ALLOW_OTHER));
+	EXPECT_EQ(-ELOOP, mount_backed(b->mnt, NULL));
+	EXPECT_EQ(-ELOOP, mount_backed(in(b->mnt, "dir"), NULL));
+	ASSERT_EQ(0, RES(mount(in(b->mnt, "dir"), mnt2, NULL, MS_BIND, NULL)));
+	EXPECT_EQ(-ELOOP, mount_backed(mnt2, NULL));
+	ASSERT_EQ(0, umount(mnt2));
+
+	/* With an overlay in between it would be the third level */
+	ASSERT_EQ(0, mount_overlay(b->mnt, in(b->top, "upper"), in(b->top, "work"), self->over));
+	EXPECT_EQ(-ELOOP, mount_backed(self->over, NULL));
+	EXPECT_EQ(0, RES(umount(self->over)));
+	ASSERT_EQ(0, backed_umount(b));
+
+	/* And so would an overlay on a mount on an overlay */
+	ASSERT_EQ(0, mount_both(b, self->over));
+	EXPECT_EQ(-EINVAL, mount_overlay(b->mnt, in(b->top, "empty"), in(b->top, "work"), mnt2));
+	UMOUNT_BOTH();
+}
+
+/* Each call that takes a name in a directory, with one */
+static int each_call(const char *dir, const char *plain, int nr)
+{
+	const char *file = in(dir, "File"), *new = in(dir, "new");
+	char buf[8];
+
+	switch (nr) {
+	case 0:
+		return RES(access(file, F_OK));
+	case 1:
+		return RES(open(new, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+	case 2:
+		return RES(open(file, O_RDONLY | O_CLOEXEC));
+	case 3:
+		return RES(mkdir(new, 0755));
+	case 4:
+		return RES(mkfifo(new, 0644));
+	case 5:
+		return RES(symlink("x", new));
+	case 6:
+		return RES(link(in(plain, "File"), new));
+	case 7:
+		return RES(link(file, in(plain, "new")));
+	case 8:
+		return RES(rename(file, in(plain, "new")));
+	case 9:
+		return RES(rename(in(plain, "File"), new));
+	case 10:
+		return RES(unlink(file));
+	case 11:
+		return RES(rmdir(in(dir, "Dir")));
+	case 12:
+		return RES(truncate(file, 0));
+	case 13:
+		return RES((int)getxattr(file, "user.x", buf, sizeof(buf)));
+	case 14:
+		return open_dir(dir, 0);
+	}
+	return 1;
+}
+
+static int mount_folding(const char *fs, const char *top, const char *at)
+{
+	if (!strcmp(fs, "tmpfs"))
+		return sh("mount -t tmpfs -o casefold none %s", at);
+	return sh("truncate -s 32M %s/image && mkfs.ext4 -q -O casefold %s/image && "
+		  "{ [ -e /dev/loop-control ] || modprobe loop; } && "
+		  "mount -o loop %s/image %s", top, top, top, at);
+}
+
+FIXTURE(folding)
+{
+	struct backed b;
+	char fs[64];
+};
+
+FIXTURE_VARIANT(folding)
+{
+	const char *fs;
+};
+
+FIXTURE_VARIANT_ADD(folding, tmpfs) { .fs = "tmpfs" };
+FIXTURE_VARIANT_ADD(folding, ext4) { .fs = "ext4" };
+
+FIXTURE_SETUP(folding)
+{
+	struct backed *b = &self->b;
+
+	ASSERT_EQ(0, backed_make(b, "tmpfs"));
+	strcpy(self->fs, in(b->top, "fs"));
+	ASSERT_EQ(0, make_dir(self->fs, 0755));
+	ASSERT_EQ(0, mount_folding(variant->fs, b->top, self->fs));
+	ASSERT_EQ(0, make_dir(in(self->fs, "fold"), 0755));
+	ASSERT_EQ(0, make_dir(in(self->fs, "plain"), 0755));
+	ASSERT_EQ(0, sh("chattr +F %s/fold && mkdir %s/fold/Dir && echo x >%s/fold/File && "
+			"echo x >%s/plain/File", self->fs, self->fs, self->fs, self->fs));
+	ASSERT_EQ(0, mount_backed(self->fs, b->mnt));
+}
+
+FIXTURE_TEARDOWN(folding)
+{
+	EXPECT_EQ(0, RES(umount(self->b.mnt)));
+	EXPECT_EQ(0, RES(umount(self->fs)));
+	EXPECT_EQ(0, backed_destroy(&self->b));
+}
+
+TEST_F(folding, no_call_takes_a_name)
+{
+	const char *mnt = self->b.mnt;
+	char fold[64], plain[64];
+	unsigned long before;
+	int nr, res;
+
+	EXPECT_EQ(0, RES(access(in(self->fs, "fold/FILE"), F_OK)));
+	strcpy(fold, in(mnt, "fold"));
+	strcpy(plain, in(mnt, "plain"));
+	before = tree_digest(self->fs);
+	for (nr = 0; (res = each_call(fold, plain, nr)) <= 0; nr++)
+		EXPECT_EQ(-EOPNOTSUPP, res) TH_LOG("call %d", nr);
+	EXPECT_EQ(15, nr);
+	EXPECT_EQ(before, tree_digest(self->fs));
+	/* The directory itself is like any other, and so are its neighbours. */
+	EXPECT_EQ(0, diff_stat(in(self->fs, "fold"), fold));
+	EXPECT_EQ(0, RES(rename(fold, in(mnt, "fold2"))));
+	EXPECT_EQ(-EOPNOTSUPP, RES(access(in(mnt, "fold2/File"), F_OK)));
+	EXPECT_EQ(-ENOENT, RES(access(in(mnt, "plain/file"), F_OK)));
+}
+
+TEST_F(folding, no_backing)
+{
+	EXPECT_EQ(-EOPNOTSUPP, mount_backed(in(self->fs, "fold"), NULL));
+	EXPECT_EQ(-EOPNOTSUPP, mount_backed(in(self->fs, "fold/Dir"), NULL));
+	EXPECT_EQ(0, mount_backed(in(self->fs, "plain"), NULL));
+}
+
+/* An empty directory can be made to fold, also by way of the mount. */
+TEST_F(folding, turned_on_by_the_mount)
+{
+	const char *dir = in(self->b.mnt, "later");
+
+	ASSERT_EQ(0, make_dir(dir, 0755));
+	EXPECT_EQ(-ENOENT, RES(access(in(dir, "file"), F_OK)));
+	ASSERT_EQ(0, sh("chattr +F %s", dir));
+	EXPECT_EQ(-EOPNOTSUPP, RES(access(in(dir, "file"), F_OK)));
+	EXPECT_EQ(-EOPNOTSUPP, RES(open(in(dir, "file"), O_CREAT | O_WRONLY | O_CLOEXEC, 0644)));
+	ASSERT_EQ(0, sh("chattr -F %s/later", self->fs));
+	EXPECT_EQ(0, make_file(in(dir, "file"), "x", 0644));
+	EXPECT_EQ(-ENOENT, RES(access(in(dir, "FILE"), F_OK)));
+}
+
+TEST_HARNESS_MAIN
