@@ -120,13 +120,16 @@ static int fuse_filter_call_own(const struct fuse_filter_ops *ops,
 	return -EIO;
 }
 
+/* What a name stands for that could not be looked up */
+static const struct fuse_filter_attr fuse_filter_no_attr;
+
 static int fuse_filter_call_own_post(const struct fuse_filter_ops *ops,
 				     struct fuse_filter_ctx *ctx, const void *in,
 				     const struct fuse_filter_args *args)
 {
 	switch (ctx->opcode) {
 	case FUSE_LOOKUP:
-		return ops->lookup_post(ctx, args->attr);
+		return ops->lookup_post(ctx, args ? args->attr : &fuse_filter_no_attr);
 	case FUSE_GETATTR:
 	case FUSE_STATX:
 		return ops->getattr_post(ctx);
