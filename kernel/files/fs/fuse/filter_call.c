@@ -387,14 +387,12 @@ static ssize_t fuse_filter_tell_one(const struct fuse_filter *filter,
 		return ret;
 
 	kctx->ctx.result = ret;
+	if (args)
+		args->value_set = false;
 	err = fuse_filter_run_post(filter, prog, kctx);
 	if (err)
 		return err;
-	if (args && args->value_set) {
-		args->value_set = false;
-		return args->value_len;
-	}
-	return ret;
+	return args && args->value_set ? args->value_len : ret;
 }
 
 static ssize_t fuse_filter_tell(const struct fuse_filter_chain *chain,
