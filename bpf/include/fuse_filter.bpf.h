@@ -655,7 +655,7 @@ extern int bpf_fuse_ctx_set_value(struct fuse_filter_ctx *ctx, const void *mem,
  * Return: that many bytes of a struct fuse_filter_attr, to read and write; NULL if
  * the request has none
  */
-extern void *bpf_fuse_ctx_attr(struct fuse_filter_ctx *ctx,
+extern __u8 *bpf_fuse_ctx_attr(struct fuse_filter_ctx *ctx,
 			       const unsigned long rdwr_buf_size) __ksym;
 
 /**
@@ -668,8 +668,20 @@ extern void *bpf_fuse_ctx_attr(struct fuse_filter_ctx *ctx,
  * Return: that many bytes of a struct fuse_kstatfs, to read and write; NULL if the
  * request has none
  */
-extern void *bpf_fuse_ctx_statfs(struct fuse_filter_ctx *ctx,
+extern __u8 *bpf_fuse_ctx_statfs(struct fuse_filter_ctx *ctx,
 				 const unsigned long rdwr_buf_size) __ksym;
+
+/* fuse_filter_ctx_attr - bpf_fuse_ctx_attr(), with its type */
+static __always_inline struct fuse_filter_attr *fuse_filter_ctx_attr(struct fuse_filter_ctx *ctx)
+{
+	return (struct fuse_filter_attr *)bpf_fuse_ctx_attr(ctx, sizeof(struct fuse_filter_attr));
+}
+
+/* fuse_filter_ctx_statfs - bpf_fuse_ctx_statfs(), with its type */
+static __always_inline struct fuse_kstatfs *fuse_filter_ctx_statfs(struct fuse_filter_ctx *ctx)
+{
+	return (struct fuse_kstatfs *)bpf_fuse_ctx_statfs(ctx, sizeof(struct fuse_kstatfs));
+}
 
 /**
  * bpf_fuse_ctx_redact - let bytes of a file read as zero
