@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Must not attach: no flag is defined yet.
+ * Must not attach: not every flag is defined.
  *
  * Expect: attach: EINVAL
  */
@@ -16,7 +16,7 @@ SEC(".struct_ops.link")
 struct fuse_filter_ops flags_set = {
 	.lookup = (void *)flags_set_lookup,
 	.name = "flags_set",
-	.flags = 1,
+	.flags = 1U << 31,
 };
 
 char LICENSE[] SEC("license") = "GPL";

@@ -176,6 +176,7 @@ struct json_object *filters_json(const struct fuse_filter_info *infos, int nr)
 		add_string(obj, "name", infos[i].name);
 		add_number(obj, "map_id", infos[i].map_id);
 		json_object_object_add(obj, "ops", ops_json(infos[i].ops));
+		json_object_object_add(obj, "post_ops", ops_json(infos[i].post_ops));
 		add_bool(obj, "fail_open", infos[i].flags & FUSE_FILTER_FAIL_OPEN);
 		add_bool(obj, "dead", infos[i].flags & FUSE_FILTER_DEAD);
 		add_number(obj, "runs", infos[i].runs);

@@ -202,7 +202,7 @@ int fuse_filter_attr_to_stat(const struct fuse_filter_attr *attr,
 	       fuse_filter_set_gid(fc, &stat->gid, attr->gid) ? 0 : -EIO;
 }
 
-/* Which FATTR_* says what an ATTR_* says */
+/* Which FATTR_* says what ATTR_* say: a time that is set counts without ATTR_*TIME */
 static const struct {
 	unsigned int attr;
 	u32 fattr;
@@ -211,8 +211,8 @@ static const struct {
 	{ ATTR_UID, FATTR_UID },
 	{ ATTR_GID, FATTR_GID },
 	{ ATTR_SIZE, FATTR_SIZE },
-	{ ATTR_ATIME, FATTR_ATIME },
-	{ ATTR_MTIME, FATTR_MTIME },
+	{ ATTR_ATIME | ATTR_ATIME_SET, FATTR_ATIME },
+	{ ATTR_MTIME | ATTR_MTIME_SET, FATTR_MTIME },
 };
 
 /**

@@ -613,9 +613,26 @@ static void fuse_filter_bpf_unreg(void *kdata, struct bpf_link *link)
 	fuse_filter_reg_put(reg);
 }
 
+/*
+ * No argument is ever NULL. btf_ctx_access() says otherwise for one member of types
+ * that are in modules: the number of the member is in ->expected_attach_type, where
+ * it looks like BPF_TRACE_RAW_TP.
+ */
+static bool fuse_filter_is_valid_access(int off, int size,
+					enum bpf_access_type type,
+					const struct bpf_prog *prog,
+					struct bpf_insn_access_aux *info)
+{
+	if (!bpf_tracing_btf_ctx_access(off, size, type, prog, info))
+		return false;
+
+	info->reg_type &= ~PTR_MAYBE_NULL;
+	return true;
+}
+
 static const struct bpf_verifier_ops fuse_filter_verifier_ops = {
 	.get_func_proto		= bpf_base_func_proto,
-	.is_valid_access	= bpf_tracing_btf_ctx_access,
+	.is_valid_access	= fuse_filter_is_valid_access,
 };
 
 static struct bpf_struct_ops bpf_fuse_filter_ops = {

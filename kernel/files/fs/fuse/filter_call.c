@@ -120,13 +120,16 @@ static int fuse_filter_call_own(const struct fuse_filter_ops *ops,
 	return -EIO;
 }
 
+/* What a name stands for that could not be looked up */
+static const struct fuse_filter_attr fuse_filter_no_attr;
+
 static int fuse_filter_call_own_post(const struct fuse_filter_ops *ops,
 				     struct fuse_filter_ctx *ctx, const void *in,
 				     const struct fuse_filter_args *args)
 {
 	switch (ctx->opcode) {
 	case FUSE_LOOKUP:
-		return ops->lookup_post(ctx, args->attr);
+		return ops->lookup_post(ctx, args ? args->attr : &fuse_filter_no_attr);
 	case FUSE_GETATTR:
 	case FUSE_STATX:
 		return ops->getattr_post(ctx);
@@ -388,14 +391,12 @@ static ssize_t fuse_filter_tell_one(const struct fuse_filter *filter,
 		return ret;
 
 	kctx->ctx.result = ret;
+	if (args)
+		args->value_set = false;
 	err = fuse_filter_run_post(filter, prog, kctx);
 	if (err)
 		return err;
-	if (args && args->value_set) {
-		args->value_set = false;
-		return args->value_len;
-	}
-	return ret;
+	return args && args->value_set ? args->value_len : ret;
 }
 
 static noinline ssize_t fuse_filter_tell(const struct fuse_filter_set *set,

@@ -145,14 +145,14 @@ __bpf_kfunc int bpf_fuse_ctx_set_value(struct fuse_filter_ctx *ctx,
  * Return: the kernel's struct fuse_filter_attr, valid until the callback returns;
  * NULL if the call has none
  */
-__bpf_kfunc void *bpf_fuse_ctx_attr(struct fuse_filter_ctx *ctx,
-				    const size_t rdwr_buf_size)
+__bpf_kfunc u8 *bpf_fuse_ctx_attr(struct fuse_filter_ctx *ctx,
+				  const size_t rdwr_buf_size)
 {
 	struct fuse_filter_args *args = fuse_filter_ctx_kern(ctx)->args;
 
 	if (!args || rdwr_buf_size > sizeof(*args->attr))
 		return NULL;
-	return args->attr;
+	return (u8 *)args->attr;
 }
 
 /**
@@ -164,14 +164,14 @@ __bpf_kfunc void *bpf_fuse_ctx_attr(struct fuse_filter_ctx *ctx,
  * Return: the kernel's struct fuse_kstatfs, valid until the callback returns; NULL
  * if the call has none
  */
-__bpf_kfunc void *bpf_fuse_ctx_statfs(struct fuse_filter_ctx *ctx,
-				      const size_t rdwr_buf_size)
+__bpf_kfunc u8 *bpf_fuse_ctx_statfs(struct fuse_filter_ctx *ctx,
+				    const size_t rdwr_buf_size)
 {
 	struct fuse_filter_args *args = fuse_filter_ctx_kern(ctx)->args;
 
 	if (!args || rdwr_buf_size > sizeof(*args->statfs))
 		return NULL;
-	return args->statfs;
+	return (u8 *)args->statfs;
 }
 
 /**
