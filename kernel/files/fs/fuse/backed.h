@@ -185,6 +185,14 @@ int fuse_backed_setattr(struct mnt_idmap *idmap, struct dentry *entry,
 int fuse_backed_statfs(struct dentry *dentry, struct kstatfs *buf);
 int fuse_backed_sync_fs(struct super_block *sb);
 
+/* backed_restrict.c */
+bool fuse_backed_noexec(const struct inode *inode);
+bool fuse_backed_nosymfollow(const struct inode *inode);
+bool fuse_backed_hides_caps(const struct inode *inode, const char *name);
+int fuse_backed_may_use(const struct inode *inode, int mask);
+void fuse_backed_restrict_super(struct super_block *sb,
+				const struct fuse_backing *fb);
+
 /* backed_dir.c */
 extern const struct file_operations fuse_backed_dir_fops;
 int fuse_backed_release(struct inode *inode, struct file *file);

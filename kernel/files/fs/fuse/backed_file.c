@@ -177,6 +177,11 @@ static ssize_t fuse_backed_splice_write(struct pipe_inode_info *pipe,
 
 static int fuse_backed_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	if (fuse_backed_noexec(file_inode(file))) {
+		if (vma->vm_flags & VM_EXEC)
+			return -EPERM;
+		vm_flags_clear(vma, VM_MAYEXEC);
+	}
 	return fuse_passthrough_mmap(file, vma);
 }
 

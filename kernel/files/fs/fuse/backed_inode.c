@@ -8,6 +8,7 @@
 #include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/statfs.h>
+#include <linux/uaccess.h>
 #include <uapi/linux/magic.h>
 
 /*
@@ -29,6 +30,10 @@ static int fuse_backed_permission(struct mnt_idmap *idmap, struct inode *inode,
 
 	if (!fuse_allow_current_process(get_fuse_conn(inode)))
 		return -EACCES;
+
+	err = S_ISDIR(inode->i_mode) ? 0 : fuse_backed_may_use(inode, mask);
+	if (err)
+		return err;
 
 	/* Said here and not only when it is tried, so that access() knows too */
 	if (mask & MAY_WRITE && !special_file(inode->i_mode) &&
@@ -142,9 +147,8 @@ int fuse_backed_setattr(struct mnt_idmap *idmap, struct dentry *entry,
 	return err;
 }
 
-static const char *fuse_backed_get_link(struct dentry *entry,
-					struct inode *inode,
-					struct delayed_call *done)
+static const char *fuse_backed_read_link(struct inode *inode,
+					 struct delayed_call *done)
 {
 	const struct fuse_backed_call call = {
 		.opcode = FUSE_READLINK,
@@ -152,13 +156,39 @@ static const char *fuse_backed_get_link(struct dentry *entry,
 	};
 	const char *link;
 
-	if (!entry)
-		return ERR_PTR(-ECHILD);
-
 	scoped_with_creds(fuse_backed_cred(inode))
 		link = vfs_get_link(fuse_backed(inode)->dentry, done);
 	fuse_backed_done(&call, PTR_ERR_OR_ZERO(link));
 	return link;
+}
+
+/* A path walk follows the link, or another file system reads it. */
+static const char *fuse_backed_get_link(struct dentry *entry,
+					struct inode *inode,
+					struct delayed_call *done)
+{
+	if (!entry)
+		return ERR_PTR(-ECHILD);
+	if (fuse_backed_nosymfollow(inode))
+		return ERR_PTR(-ELOOP);
+	return fuse_backed_read_link(inode, done);
+}
+
+/* What readlink(2) may do even where links are not followed */
+static int fuse_backed_readlink(struct dentry *entry, char __user *buf, int size)
+{
+	DEFINE_DELAYED_CALL(done);
+	const char *link = fuse_backed_read_link(d_inode(entry), &done);
+	int len;
+
+	if (IS_ERR(link))
+		return PTR_ERR(link);
+
+	len = min_t(size_t, strlen(link), size);
+	if (copy_to_user(buf, link, len))
+		len = -EFAULT;
+	do_delayed_call(&done);
+	return len;
 }
 
 /**
@@ -232,6 +262,7 @@ const struct inode_operations fuse_backed_dir_iops = {
 
 const struct inode_operations fuse_backed_symlink_iops = {
 	.get_link	= fuse_backed_get_link,
+	.readlink	= fuse_backed_readlink,
 	.permission	= fuse_backed_permission,
 	.getattr	= fuse_backed_getattr,
 	.setattr	= fuse_backed_setattr,

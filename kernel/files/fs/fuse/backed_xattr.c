@@ -32,6 +32,9 @@ int fuse_backed_getxattr(struct inode *inode, const char *name, void *value,
 	};
 	ssize_t ret;
 
+	if (fuse_backed_hides_caps(inode, name))
+		return -ENODATA;
+
 	ret = fuse_backed_route_backing(&call);
 	if (ret)
 		return ret;
