@@ -347,7 +347,8 @@ static int read_moves_atime(const char *mnt, const char *back)
 
 	if (utimensat(AT_FDCWD, back, old, 0) || stat(back, &st))
 		return -errno;
-	if (S_ISDIR(st.st_mode) ? sh("ls %s >/dev/null", mnt) : read_file(mnt, text, sizeof(text)) <= 0)
+	if (S_ISDIR(st.st_mode) ? sh("ls %s >/dev/null", mnt) :
+				  read_file(mnt, text, sizeof(text)) <= 0)
 		return -EIO;
 	return stat(back, &st) ? -errno : st.st_atim.tv_sec != 1;
 }

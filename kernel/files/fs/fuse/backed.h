@@ -4,8 +4,10 @@
  * an object of another file system, their backing.
  *
  * A backed inode has operation tables of its own; code for other inodes never
- * sees one, but for the few shared entry points (d_revalidate, statfs, xattr
- * handlers, evict), which test fuse_inode_backed() first.
+ * sees one, but for the few entry points that both share. These are told apart by
+ * fuse_inode_backed(): d_revalidate, statfs, sync_fs, the xattr handlers and evict
+ * of the super block, and link and rename, which must not mix what the daemon
+ * serves with what the backing does.
  *
  * Every operation has the same shape: describe the call, ask
  * fuse_backed_route() who answers, act on the backing under the credentials of

@@ -44,7 +44,9 @@ int fuse_backed_release(struct inode *inode, struct file *file)
 	};
 
 	fuse_passthrough_release(ff, NULL);
-	fuse_file_free(ff);
+	/* Only readahead and writeback take more, which a backed inode is without */
+	if (!WARN_ON_ONCE(!refcount_dec_and_test(&ff->count)))
+		fuse_file_free(ff);
 	fuse_backed_done(&call, 0);
 	return 0;
 }
