@@ -5,6 +5,7 @@
 
 #include "backed.h"
 
+#include <linux/filelock.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/statfs.h>
@@ -91,28 +92,51 @@ static struct iattr fuse_backed_iattr(const struct iattr *attr)
 	return backing;
 }
 
-static int fuse_backed_change(struct inode *inode, struct iattr *attr)
+/* Waits for the holders of delegations of the backing's inode to give them up. */
+static int fuse_backed_notify_change(const struct fuse_backed *fbk,
+				     const struct iattr *attr)
+{
+	struct inode *real = d_inode(fbk->dentry);
+	struct delegated_inode delegated = {};
+	struct iattr try;
+	int err;
+
+	do {
+		/* It is changed to what the mode says now */
+		try = *attr;
+		inode_lock(real);
+		scoped_with_creds(fbk->fb->cred)
+			err = notify_change(mnt_idmap(fbk->fb->mnt),
+					    fbk->dentry, &try, &delegated);
+		inode_unlock(real);
+		if (!is_delegated(&delegated))
+			return err;
+		err = break_deleg_wait(&delegated);
+	} while (!err);
+	return err;
+}
+
+static int fuse_backed_change(struct inode *inode, const struct iattr *attr)
 {
 	const struct fuse_backed *fbk = fuse_backed(inode);
 	struct inode *real = d_inode(fbk->dentry);
 	bool truncate = attr->ia_valid & ATTR_SIZE;
 	int err;
 
-	err = truncate ? get_write_access(real) : 0;
+	err = mnt_want_write(fbk->fb->mnt);
 	if (err)
 		return err;
 
-	err = mnt_want_write(fbk->fb->mnt);
+	/* Who may write cannot be given a lease: break those that are there */
+	err = truncate ? get_write_access(real) : 0;
 	if (!err) {
-		inode_lock(real);
-		scoped_with_creds(fbk->fb->cred)
-			err = notify_change(mnt_idmap(fbk->fb->mnt),
-					    fbk->dentry, attr, NULL);
-		inode_unlock(real);
-		mnt_drop_write(fbk->fb->mnt);
+		err = truncate ? break_lease(real, O_WRONLY) : 0;
+		if (!err)
+			err = fuse_backed_notify_change(fbk, attr);
+		if (truncate)
+			put_write_access(real);
 	}
-	if (truncate)
-		put_write_access(real);
+	mnt_drop_write(fbk->fb->mnt);
 	return err;
 }
 
