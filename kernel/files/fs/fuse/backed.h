@@ -207,6 +207,15 @@ static inline struct file *fuse_backed_real(const struct file *file)
 	return ff->passthrough;
 }
 
+/* backed_ioctl.c */
+long fuse_backed_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+#ifdef CONFIG_COMPAT
+long fuse_backed_compat_ioctl(struct file *file, unsigned int cmd,
+			      unsigned long arg);
+#else
+#define fuse_backed_compat_ioctl NULL
+#endif
+
 /* backed_lock.c */
 int fuse_backed_lock(struct file *file, int cmd, struct file_lock *fl);
 int fuse_backed_flock(struct file *file, int cmd, struct file_lock *fl);

@@ -167,6 +167,6 @@ const struct file_operations fuse_backed_dir_fops = {
 	.fsync		= fuse_backed_fsync,
 	.lock		= fuse_backed_lock,
 	.flock		= fuse_backed_flock,
-	.unlocked_ioctl	= fuse_backed_dir_ioctl,
-	.compat_ioctl	= compat_ptr_ioctl,
+	.unlocked_ioctl	= fuse_backed_ioctl,
+	.compat_ioctl	= fuse_backed_compat_ioctl,
 };
