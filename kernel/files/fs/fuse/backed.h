@@ -20,6 +20,7 @@
 #include <linux/fs_context.h>
 #include <linux/fuse_bpf.h>
 
+struct export_operations;
 struct fs_parameter;
 
 /* Opcodes that are counted; all that FUSE has are below */
@@ -194,6 +195,9 @@ bool fuse_backed_hides_caps(const struct inode *inode, const char *name);
 int fuse_backed_may_use(const struct inode *inode, int mask);
 void fuse_backed_restrict_super(struct super_block *sb,
 				const struct fuse_backing *fb);
+
+/* backed_export.c */
+extern const struct export_operations fuse_backed_export_ops;
 
 /* backed_dir.c */
 extern const struct file_operations fuse_backed_dir_fops;

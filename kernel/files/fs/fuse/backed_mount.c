@@ -183,8 +183,8 @@ int fuse_backed_fill_super(struct super_block *sb, struct fuse_fs_context *ctx)
 
 	dentry = ctx->backing->f_path.dentry;
 	sb->s_stack_depth = dentry->d_sb->s_stack_depth + 1;
-	/* A file handle would ask the daemon about nodes that it has no name for */
-	sb->s_export_op = NULL;
+	/* Those of FUSE would ask the daemon about nodes that it has no name for */
+	sb->s_export_op = &fuse_backed_export_ops;
 	fuse_backed_restrict_super(sb, fc->backed->root);
 	fuse_backed_init_inode(d_inode(sb->s_root), fc->backed->root, dentry);
 
