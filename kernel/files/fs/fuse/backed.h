@@ -19,6 +19,7 @@
 #include "fuse_i.h"
 #include <linux/fs_context.h>
 #include <linux/fuse_bpf.h>
+#include <linux/percpu_counter.h>
 
 struct export_operations;
 struct fs_parameter;
@@ -52,17 +53,25 @@ struct fuse_backed_call {
 	const struct cred *cred;
 };
 
+/* backed_list.c; fuse_backed_show_fdinfo() is in dev.h */
+extern const struct file_operations fuse_backings_fops;
+extern const struct file_operations fuse_max_backing_files_fops;
+
 #ifdef CONFIG_FUSE_BACKED
 
 /**
  * struct fuse_backed_conn - connection with backed inodes
  * @root: registration that the root directory is served from, NULL after umount
  * @stats: FUSE_BACKED_NR_OPS elements, indexed by opcode
+ * @files: files that are open on the backing for files open on backed inodes
+ * @max_files: how many there may be, 0: as many as are opened
  * @daemonless: there is no daemon, and there was none
  */
 struct fuse_backed_conn {
 	struct fuse_backing *root;
 	struct fuse_op_stats __percpu *stats;
+	struct percpu_counter files;
+	unsigned int max_files;
 	bool daemonless;
 };
 
@@ -228,6 +237,8 @@ int fuse_backed_flush(struct file *file, fl_owner_t id);
 /* backed_file.c */
 int fuse_backed_install(struct inode *inode, struct file *file,
 			struct file *backing);
+void fuse_backed_uninstall(struct fuse_file *ff);
+unsigned int fuse_backed_open_files(struct fuse_conn *fc);
 int fuse_backed_fsync(struct file *file, loff_t start, loff_t end, int datasync);
 extern const struct file_operations fuse_backed_file_fops;
 

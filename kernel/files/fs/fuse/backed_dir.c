@@ -43,10 +43,7 @@ int fuse_backed_release(struct inode *inode, struct file *file)
 		.inode = inode,
 	};
 
-	fuse_passthrough_release(ff, NULL);
-	/* Only readahead and writeback take more, which a backed inode is without */
-	if (!WARN_ON_ONCE(!refcount_dec_and_test(&ff->count)))
-		fuse_file_free(ff);
+	fuse_backed_uninstall(ff);
 	fuse_backed_done(&call, 0);
 	return 0;
 }

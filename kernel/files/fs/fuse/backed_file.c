@@ -12,20 +12,70 @@
 #include <linux/file.h>
 #include <linux/splice.h>
 
+/*
+ * The limit is compared with what this CPU knows of the sum, and with the sum itself
+ * only near the limit. Of several that come at once to a limit, all may fail.
+ */
+static bool fuse_backed_files_inc(struct fuse_backed_conn *fbc)
+{
+	unsigned int max = READ_ONCE(fbc->max_files);
+
+	percpu_counter_inc(&fbc->files);
+	if (!max || percpu_counter_compare(&fbc->files, max) <= 0)
+		return true;
+
+	percpu_counter_dec(&fbc->files);
+	return false;
+}
+
+/**
+ * fuse_backed_open_files - how many files are open on the backing?
+ * @fc: connection
+ *
+ * Return: files that fuse_backed_install() was given and that are not released
+ */
+unsigned int fuse_backed_open_files(struct fuse_conn *fc)
+{
+	struct fuse_backed_conn *fbc = READ_ONCE(fc->backed);
+
+	return fbc ? percpu_counter_sum_positive(&fbc->files) : 0;
+}
+
+/**
+ * fuse_backed_uninstall - close the backing file of an open file
+ * @ff: what fuse_backed_install() has made
+ */
+void fuse_backed_uninstall(struct fuse_file *ff)
+{
+	percpu_counter_dec(&ff->fm->fc->backed->files);
+	fuse_passthrough_release(ff, NULL);
+	/* Only readahead and writeback take more, which a backed inode is without */
+	if (!WARN_ON_ONCE(!refcount_dec_and_test(&ff->count)))
+		fuse_file_free(ff);
+}
+
 /**
  * fuse_backed_install - make a backing file that of an open file
  * @inode: backed inode
  * @file: file that is being opened on it
  * @backing: file on the backing, whose reference is taken over, also on failure
  *
- * Return: 0, -ENOMEM
+ * Return: 0, -ENOMEM, -ENFILE too many files are open in this way
  */
 int fuse_backed_install(struct inode *inode, struct file *file,
 			struct file *backing)
 {
-	struct fuse_file *ff = fuse_file_alloc(get_fuse_mount(inode), false);
+	struct fuse_mount *fm = get_fuse_mount(inode);
+	struct fuse_file *ff;
 
+	if (!fuse_backed_files_inc(fm->fc->backed)) {
+		fput(backing);
+		return -ENFILE;
+	}
+
+	ff = fuse_file_alloc(fm, false);
 	if (!ff) {
+		percpu_counter_dec(&fm->fc->backed->files);
 		fput(backing);
 		return -ENOMEM;
 	}
