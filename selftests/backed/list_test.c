@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mount.h>
-#include <sys/sysmacros.h>
 
 #include "backed_fixture.h"
 #include "harness.h"
@@ -27,20 +26,6 @@ FIXTURE_VARIANT(list)
 FIXTURE_VARIANT_ADD(list, daemonless) { .flags = BACKED_ALLOW_OTHER };
 FIXTURE_VARIANT_ADD(list, daemon) { .flags = BACKED_ALLOW_OTHER | BACKED_DAEMON };
 
-/* Mount the control file system, and find the directory of a mount's connection. */
-static int control_dir(const struct backed *b, char *path, size_t size)
-{
-	const char *ctl = in(b->top, "ctl"), *type = "fusectl";
-	struct stat st;
-
-	if (!strcmp(fs_type(), "fuse_bpf"))
-		type = "fusectl_bpf";
-	if (mkdir(ctl, 0755) || mount(type, ctl, type, 0, NULL) || stat(b->mnt, &st))
-		return -errno;
-	snprintf(path, size, "%s/%lu", ctl, (unsigned long)st.st_dev);
-	return 0;
-}
-
 FIXTURE_SETUP(list)
 {
 	struct backed *b = &self->b;
@@ -50,12 +35,11 @@ FIXTURE_SETUP(list)
 	ASSERT_EQ(0, make_dir(in(b->back, "dir"), 0755));
 	for (i = 0; i < MANY; i++)
 		ASSERT_EQ(0, make_file(in(b->back, "dir/file%d", i), "text", 0666));
-	ASSERT_EQ(0, control_dir(b, self->control, sizeof(self->control)));
+	ASSERT_EQ(0, control_mount(b, self->control, sizeof(self->control)));
 }
 
 FIXTURE_TEARDOWN(list)
 {
-	umount(in(self->b.top, "ctl"));
 	EXPECT_EQ(0, backed_destroy(&self->b));
 }
 

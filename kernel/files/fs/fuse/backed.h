@@ -34,6 +34,36 @@ enum fuse_route {
 };
 
 /**
+ * enum fuse_backed_refusal - why we refuse what the backing could have answered
+ * @FUSE_REFUSED_UNNAMED: the daemon should answer, and has no name for the inode
+ * @FUSE_REFUSED_DAEMONS: the name is the daemon's, the request the backing's
+ * @FUSE_REFUSED_ACROSS: from one backing to another, or to what the daemon serves
+ * @FUSE_REFUSED_CHANGED: the name means something else than at the path walk
+ * @FUSE_REFUSED_UNSEEN: made on the backing, which does not show what
+ * @FUSE_REFUSED_SPELLINGS: names have several spellings
+ * @FUSE_REFUSED_AUTOMOUNT: something would have to be mounted on the backing
+ * @FUSE_REFUSED_LOOP: a directory would be above itself
+ * @FUSE_REFUSED_ACL: ACLs of the backing do not work here
+ * @FUSE_REFUSED_MOUNT_FLAGS: the mount of the backing forbids it
+ * @FUSE_REFUSED_FILES: too many files are open on the backing
+ * @FUSE_BACKED_NR_REFUSALS: number of the above
+ */
+enum fuse_backed_refusal {
+	FUSE_REFUSED_UNNAMED,
+	FUSE_REFUSED_DAEMONS,
+	FUSE_REFUSED_ACROSS,
+	FUSE_REFUSED_CHANGED,
+	FUSE_REFUSED_UNSEEN,
+	FUSE_REFUSED_SPELLINGS,
+	FUSE_REFUSED_AUTOMOUNT,
+	FUSE_REFUSED_LOOP,
+	FUSE_REFUSED_ACL,
+	FUSE_REFUSED_MOUNT_FLAGS,
+	FUSE_REFUSED_FILES,
+	FUSE_BACKED_NR_REFUSALS,
+};
+
+/**
  * struct fuse_backed_call - an operation on a backed inode
  * @opcode: enum fuse_opcode
  * @rcu: the caller is in RCU-walk, nothing may sleep
@@ -56,6 +86,7 @@ struct fuse_backed_call {
 /* backed_list.c; fuse_backed_show_fdinfo() is in dev.h */
 extern const struct file_operations fuse_backings_fops;
 extern const struct file_operations fuse_max_backing_files_fops;
+extern const struct file_operations fuse_refusals_fops;
 
 #ifdef CONFIG_FUSE_BACKED
 
@@ -65,6 +96,7 @@ extern const struct file_operations fuse_max_backing_files_fops;
  * @stats: FUSE_BACKED_NR_OPS elements, indexed by opcode
  * @files: files that are open on the backing for files open on backed inodes
  * @max_files: how many there may be, 0: as many as are opened
+ * @refused: how often for which reason; not for the way of what succeeds
  * @daemonless: there is no daemon, and there was none
  */
 struct fuse_backed_conn {
@@ -72,6 +104,7 @@ struct fuse_backed_conn {
 	struct fuse_op_stats __percpu *stats;
 	struct percpu_counter files;
 	unsigned int max_files;
+	atomic_long_t refused[FUSE_BACKED_NR_REFUSALS];
 	bool daemonless;
 };
 
@@ -137,6 +170,12 @@ void fuse_backed_done(const struct fuse_backed_call *call, ssize_t ret);
 void fuse_backed_count_daemon(struct fuse_conn *fc, u32 opcode);
 void fuse_backed_read_stats(struct fuse_conn *fc, u32 opcode,
 			    struct fuse_op_stats *sum);
+
+/* backed_refuse.c */
+int fuse_backed_refuse(const struct inode *inode, u32 opcode,
+		       enum fuse_backed_refusal why, int err);
+void fuse_backed_show_refusals(struct seq_file *m,
+			       const struct fuse_backed_conn *fbc);
 
 /* backed_control.c; fuse_backed_control() is in dev.h */
 long fuse_backed_dir_ioctl(struct file *file, unsigned int cmd,
@@ -296,6 +335,12 @@ static inline void fuse_backed_count_daemon(struct fuse_conn *fc, u32 opcode)
 
 static inline void fuse_backed_forget_name(struct fuse_dentry *fd)
 {
+}
+
+static inline int fuse_backed_refuse(const struct inode *inode, u32 opcode,
+				     enum fuse_backed_refusal why, int err)
+{
+	return err;
 }
 
 static inline bool fuse_backed_revalidate(struct inode *dir,

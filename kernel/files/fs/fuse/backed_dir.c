@@ -19,7 +19,8 @@ static int fuse_backed_dir_open(struct inode *inode, struct file *file)
 	struct file *dir;
 
 	if (!fuse_backed_names_are_bytes(backing.dentry))
-		return -EOPNOTSUPP;
+		return fuse_backed_refuse(inode, FUSE_OPENDIR,
+					  FUSE_REFUSED_SPELLINGS, -EOPNOTSUPP);
 
 	dir = dentry_open(&backing, O_RDONLY | O_DIRECTORY | O_LARGEFILE,
 			  fuse_backed_cred(inode));

@@ -70,7 +70,8 @@ int fuse_backed_install(struct inode *inode, struct file *file,
 
 	if (!fuse_backed_files_inc(fm->fc->backed)) {
 		fput(backing);
-		return -ENFILE;
+		return fuse_backed_refuse(inode, FUSE_OPEN, FUSE_REFUSED_FILES,
+					  -ENFILE);
 	}
 
 	ff = fuse_file_alloc(fm, false);
@@ -122,7 +123,8 @@ static int fuse_backed_open(struct inode *inode, struct file *file)
 		return route;
 	/* The daemon has neither a name for the inode nor a handle for the file */
 	if (route == FUSE_ROUTE_DAEMON)
-		return -EIO;
+		return fuse_backed_refuse(inode, FUSE_OPEN,
+					  FUSE_REFUSED_UNNAMED, -EIO);
 
 	err = fuse_backed_open_backing(inode, file);
 	fuse_backed_done(&call, err);
@@ -229,7 +231,9 @@ static int fuse_backed_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	if (fuse_backed_noexec(file_inode(file))) {
 		if (vma->vm_flags & VM_EXEC)
-			return -EPERM;
+			return fuse_backed_refuse(file_inode(file), FUSE_READ,
+						  FUSE_REFUSED_MOUNT_FLAGS,
+						  -EPERM);
 		vm_flags_clear(vma, VM_MAYEXEC);
 	}
 	return fuse_passthrough_mmap(file, vma);

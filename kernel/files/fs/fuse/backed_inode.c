@@ -34,7 +34,8 @@ static int fuse_backed_permission(struct mnt_idmap *idmap, struct inode *inode,
 
 	err = S_ISDIR(inode->i_mode) ? 0 : fuse_backed_may_use(inode, mask);
 	if (err)
-		return err;
+		return fuse_backed_refuse(inode, FUSE_ACCESS,
+					  FUSE_REFUSED_MOUNT_FLAGS, err);
 
 	/* Said here and not only when it is tried, so that access() knows too */
 	if (mask & MAY_WRITE && !special_file(inode->i_mode) &&
@@ -194,7 +195,9 @@ static const char *fuse_backed_get_link(struct dentry *entry,
 	if (!entry)
 		return ERR_PTR(-ECHILD);
 	if (fuse_backed_nosymfollow(inode))
-		return ERR_PTR(-ELOOP);
+		return ERR_PTR(fuse_backed_refuse(inode, FUSE_READLINK,
+						  FUSE_REFUSED_MOUNT_FLAGS,
+						  -ELOOP));
 	return fuse_backed_read_link(inode, done);
 }
 

@@ -149,6 +149,46 @@ const struct file_operations fuse_backings_fops = {
 	.release	= fuse_backings_release,
 };
 
+static int fuse_refusals_show(struct seq_file *m, void *v)
+{
+	struct fuse_conn *fc = m->private;
+	struct fuse_backed_conn *fbc = READ_ONCE(fc->backed);
+
+	if (fbc)
+		fuse_backed_show_refusals(m, fbc);
+	return 0;
+}
+
+static int fuse_refusals_open(struct inode *inode, struct file *file)
+{
+	struct fuse_conn *fc = fuse_ctl_file_conn_get(file);
+	int err;
+
+	if (!fc)
+		return -ENODEV;
+
+	err = single_open(file, fuse_refusals_show, fc);
+	if (err)
+		fuse_conn_put(fc);
+	return err;
+}
+
+static int fuse_refusals_release(struct inode *inode, struct file *file)
+{
+	struct seq_file *m = file->private_data;
+
+	fuse_conn_put(m->private);
+	return single_release(inode, file);
+}
+
+const struct file_operations fuse_refusals_fops = {
+	.owner		= THIS_MODULE,
+	.open		= fuse_refusals_open,
+	.read		= seq_read,
+	.llseek		= seq_lseek,
+	.release	= fuse_refusals_release,
+};
+
 static ssize_t fuse_max_backing_files_read(struct file *file, char __user *buf,
 					   size_t len, loff_t *ppos)
 {
