@@ -20,6 +20,11 @@ trap 'rm -rf "$work"' EXIT
 ALLOWED='
 FILE_PATH_CHANGES  new.file.mode          # MAINTAINERS has all of fs/fuse/ and these names
 SPACING            \+.fsparam_[a-z]+.\(   # the option table of fs/fuse/inode.c is laid out so
+COMPLEX_MACRO         backed_trace.h      # trace events are declared like this everywhere
+MACRO_ARG_UNUSED      backed_trace.h      # likewise
+TRAILING_SEMICOLON    backed_trace.h      # likewise
+PARENTHESIS_ALIGNMENT backed_trace.h      # likewise
+OPEN_ENDED_LINE       backed_trace.h      # likewise
 '
 # Options of ours, or that ours must do without, that a kernel can be without.
 OPTIONAL='FUSE_FILTER FUSE_BACKED FUSE_PASSTHROUGH FUSE_IO_URING'

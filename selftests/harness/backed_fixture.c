@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "backed_fixture.h"
@@ -184,6 +185,19 @@ int backed_destroy(struct backed *b)
 	if (b->shared[0])
 		sh("rm -rf %s", b->shared);
 	return err;
+}
+
+int control_mount(const struct backed *b, char *path, size_t size)
+{
+	const char *type = flavour() == FUSE_BPF_MODULE ? "fusectl_bpf" : "fusectl";
+	const char *ctl = in(b->top, "control");
+	struct stat st;
+
+	if (mkdir(ctl, 0755) || mount(type, ctl, type, 0, NULL) || stat(b->mnt, &st))
+		return -errno;
+	/* The kernel's own number of a device without a major is its minor */
+	snprintf(path, size, "%s/%u", ctl, minor(st.st_dev));
+	return 0;
 }
 
 static int set_number(int fs, const char *key, const char *fmt, unsigned int value)

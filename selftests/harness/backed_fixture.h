@@ -81,6 +81,14 @@ int backed_umount(struct backed *b);
  */
 int backed_destroy(struct backed *b);
 
+/**
+ * control_mount - mount the control file system
+ * @b: mounted
+ * @path: out: directory of the mount's connection in it
+ * @size: of @path
+ */
+int control_mount(const struct backed *b, char *path, size_t size);
+
 /* fs_type, device_path - names of the flavour under test */
 const char *fs_type(void);
 const char *device_path(void);

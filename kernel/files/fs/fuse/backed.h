@@ -4,8 +4,10 @@
  * an object of another file system, their backing.
  *
  * A backed inode has operation tables of its own; code for other inodes never
- * sees one, but for the few shared entry points (d_revalidate, statfs, xattr
- * handlers, evict), which test fuse_inode_backed() first.
+ * sees one, but for the few entry points that both share. These are told apart by
+ * fuse_inode_backed(): d_revalidate, statfs, sync_fs, the xattr handlers and evict
+ * of the super block, and link and rename, which must not mix what the daemon
+ * serves with what the backing does.
  *
  * Every operation has the same shape: describe the call, ask
  * fuse_backed_route() who answers, act on the backing under the credentials of
@@ -18,7 +20,9 @@
 #include <linux/fs_context.h>
 #include <linux/fuse_bpf.h>
 #include <linux/mount.h>
+#include <linux/percpu_counter.h>
 
+struct export_operations;
 struct fs_parameter;
 struct fuse_filter_args;
 
@@ -29,6 +33,36 @@ struct fuse_filter_args;
 enum fuse_route {
 	FUSE_ROUTE_BACKING,
 	FUSE_ROUTE_DAEMON,
+};
+
+/**
+ * enum fuse_backed_refusal - why we refuse what the backing could have answered
+ * @FUSE_REFUSED_UNNAMED: the daemon should answer, and has no name for the inode
+ * @FUSE_REFUSED_DAEMONS: the name is the daemon's, the request the backing's
+ * @FUSE_REFUSED_ACROSS: from one backing to another, or to what the daemon serves
+ * @FUSE_REFUSED_CHANGED: the name means something else than at the path walk
+ * @FUSE_REFUSED_UNSEEN: made on the backing, which does not show what
+ * @FUSE_REFUSED_SPELLINGS: names have several spellings
+ * @FUSE_REFUSED_AUTOMOUNT: something would have to be mounted on the backing
+ * @FUSE_REFUSED_LOOP: a directory would be above itself
+ * @FUSE_REFUSED_ACL: ACLs of the backing do not work here
+ * @FUSE_REFUSED_MOUNT_FLAGS: the mount of the backing forbids it
+ * @FUSE_REFUSED_FILES: too many files are open on the backing
+ * @FUSE_BACKED_NR_REFUSALS: number of the above
+ */
+enum fuse_backed_refusal {
+	FUSE_REFUSED_UNNAMED,
+	FUSE_REFUSED_DAEMONS,
+	FUSE_REFUSED_ACROSS,
+	FUSE_REFUSED_CHANGED,
+	FUSE_REFUSED_UNSEEN,
+	FUSE_REFUSED_SPELLINGS,
+	FUSE_REFUSED_AUTOMOUNT,
+	FUSE_REFUSED_LOOP,
+	FUSE_REFUSED_ACL,
+	FUSE_REFUSED_MOUNT_FLAGS,
+	FUSE_REFUSED_FILES,
+	FUSE_BACKED_NR_REFUSALS,
 };
 
 /**
@@ -57,17 +91,28 @@ struct fuse_backed_call {
 	u64 post_key;
 };
 
+/* backed_list.c; fuse_backed_show_fdinfo() is in dev.h */
+extern const struct file_operations fuse_backings_fops;
+extern const struct file_operations fuse_max_backing_files_fops;
+extern const struct file_operations fuse_refusals_fops;
+
 #ifdef CONFIG_FUSE_BACKED
 
 /**
  * struct fuse_backed_conn - connection with backed inodes
  * @root: registration that the root directory is served from, NULL after umount
  * @stats: FUSE_BACKED_NR_OPS elements, indexed by opcode
+ * @files: files that are open on the backing for files open on backed inodes
+ * @max_files: how many there may be, 0: as many as are opened
+ * @refused: how often for which reason; not for the way of what succeeds
  * @daemonless: there is no daemon, and there was none
  */
 struct fuse_backed_conn {
 	struct fuse_backing *root;
 	struct fuse_op_stats __percpu *stats;
+	struct percpu_counter files;
+	unsigned int max_files;
+	atomic_long_t refused[FUSE_BACKED_NR_REFUSALS];
 	bool daemonless;
 };
 
@@ -136,6 +181,12 @@ void fuse_backed_count_daemon(struct fuse_conn *fc, u32 opcode);
 void fuse_backed_read_stats(struct fuse_conn *fc, u32 opcode,
 			    struct fuse_op_stats *sum);
 
+/* backed_refuse.c */
+int fuse_backed_refuse(const struct inode *inode, u32 opcode,
+		       enum fuse_backed_refusal why, int err);
+void fuse_backed_show_refusals(struct seq_file *m,
+			       const struct fuse_backed_conn *fbc);
+
 /* backed_control.c; fuse_backed_control() is in dev.h */
 long fuse_backed_dir_ioctl(struct file *file, unsigned int cmd,
 			   unsigned long arg);
@@ -195,9 +246,19 @@ int fuse_backed_setattr(struct mnt_idmap *idmap, struct dentry *entry,
 int fuse_backed_statfs(struct dentry *dentry, struct kstatfs *buf);
 int fuse_backed_sync_fs(struct super_block *sb);
 
+/* backed_restrict.c */
+bool fuse_backed_noexec(const struct inode *inode);
+bool fuse_backed_nosymfollow(const struct inode *inode);
+bool fuse_backed_hides_caps(const struct inode *inode, const char *name);
+int fuse_backed_may_use(const struct inode *inode, int mask);
+void fuse_backed_restrict_super(struct super_block *sb,
+				const struct fuse_backing *fb);
+
+/* backed_export.c */
+extern const struct export_operations fuse_backed_export_ops;
+
 /* backed_dir.c */
 extern const struct file_operations fuse_backed_dir_fops;
-void fuse_backed_close(struct file *file);
 int fuse_backed_release(struct inode *inode, struct file *file);
 loff_t fuse_backed_llseek(struct file *file, loff_t offset, int whence);
 
@@ -221,6 +282,15 @@ static inline unsigned int fuse_backed_atime_flags(const struct file *file)
 	return flags & none ? O_NOATIME : 0;
 }
 
+/* backed_ioctl.c */
+long fuse_backed_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+#ifdef CONFIG_COMPAT
+long fuse_backed_compat_ioctl(struct file *file, unsigned int cmd,
+			      unsigned long arg);
+#else
+#define fuse_backed_compat_ioctl NULL
+#endif
+
 /* backed_lock.c */
 int fuse_backed_lock(struct file *file, int cmd, struct file_lock *fl);
 int fuse_backed_flock(struct file *file, int cmd, struct file_lock *fl);
@@ -229,6 +299,8 @@ int fuse_backed_flush(struct file *file, fl_owner_t id);
 /* backed_file.c */
 int fuse_backed_install(struct inode *inode, struct file *file,
 			struct file *backing);
+void fuse_backed_uninstall(struct fuse_file *ff);
+unsigned int fuse_backed_open_files(struct fuse_conn *fc);
 int fuse_backed_fsync(struct file *file, loff_t start, loff_t end, int datasync);
 extern const struct file_operations fuse_backed_file_fops;
 
@@ -286,6 +358,12 @@ static inline void fuse_backed_count_daemon(struct fuse_conn *fc, u32 opcode)
 
 static inline void fuse_backed_forget_name(struct fuse_dentry *fd)
 {
+}
+
+static inline int fuse_backed_refuse(const struct inode *inode, u32 opcode,
+				     enum fuse_backed_refusal why, int err)
+{
+	return err;
 }
 
 static inline bool fuse_backed_revalidate(struct inode *dir,

@@ -70,7 +70,10 @@ int fuse_backed_route_backing(struct fuse_backed_call *call)
 {
 	int route = fuse_backed_route(call);
 
-	return route == FUSE_ROUTE_DAEMON ? -EIO : route;
+	if (route != FUSE_ROUTE_DAEMON)
+		return route;
+	return fuse_backed_refuse(call->inode ?: call->dir, call->opcode,
+				  FUSE_REFUSED_UNNAMED, -EIO);
 }
 
 /**

@@ -127,21 +127,16 @@ static struct dentry *fuse_backed_vfs_make(struct mnt_idmap *idmap,
 }
 
 /* Makes the object on the backing; returns its dentry. */
-static struct dentry *fuse_backed_make_backing(const struct fuse_backed *fbk,
+static struct dentry *fuse_backed_make_backing(struct inode *parent,
 					       const struct qstr *name,
 					       const struct fuse_backed_new *new)
 {
+	const struct fuse_backed *fbk = fuse_backed(parent);
 	struct mnt_idmap *idmap = mnt_idmap(fbk->fb->mnt);
 	struct dentry *backing;
 
 	backing = start_creating(idmap, fbk->dentry,
 				 &QSTR_LEN(name->name, name->len));
-	/*
-	 * Made on the backing since the path walk found nothing: walk again, and
-	 * let the VFS decide, which knows whether O_EXCL was given.
-	 */
-	if (backing == ERR_PTR(-EEXIST) && new->opcode == FUSE_CREATE)
-		return ERR_PTR(-ESTALE);
 	if (IS_ERR(backing))
 		return backing;
 
@@ -155,7 +150,8 @@ static struct dentry *fuse_backed_make_backing(const struct fuse_backed *fbk,
 
 	/* Made, says the file system, but it does not show what */
 	dput(backing);
-	return ERR_PTR(-EIO);
+	return ERR_PTR(fuse_backed_refuse(parent, new->opcode,
+					  FUSE_REFUSED_UNSEEN, -EIO));
 }
 
 /* Gives @entry the inode for what was made; returns as for ->mkdir(). */
@@ -178,6 +174,9 @@ static struct dentry *fuse_backed_instantiate(struct inode *dir,
 		/* Moved directly on the backing, it may have a dentry by now */
 		d_drop(entry);
 		alias = d_splice_alias(inode, entry);
+		if (PTR_ERR_OR_ZERO(alias) == -ELOOP)
+			fuse_backed_refuse(dir, FUSE_MKDIR, FUSE_REFUSED_LOOP,
+					   -ELOOP);
 		if (IS_ERR(alias))
 			return alias;
 	} else {
@@ -211,12 +210,20 @@ static struct dentry *fuse_backed_make(struct inode *dir, struct dentry *entry,
 	err = mnt_want_write(fbk->fb->mnt);
 	if (!err) {
 		scoped_with_creds(cred)
-			backing = fuse_backed_make_backing(fbk, &entry->d_name, new);
+			backing = fuse_backed_make_backing(dir, &entry->d_name, new);
 		mnt_drop_write(fbk->fb->mnt);
 	} else {
 		backing = ERR_PTR(err);
 	}
 	put_cred(cred);
+	/*
+	 * Made on the backing since the path walk found nothing: walk again, and
+	 * let the VFS decide, which knows whether O_EXCL was given.
+	 */
+	if (backing == ERR_PTR(-EEXIST) && new->opcode == FUSE_CREATE)
+		backing = ERR_PTR(fuse_backed_refuse(dir, FUSE_CREATE,
+						     FUSE_REFUSED_CHANGED,
+						     -ESTALE));
 	fuse_backed_account(&call, PTR_ERR_OR_ZERO(backing));
 	if (IS_ERR(backing)) {
 		/* Another errno at most: there is nothing that could be shown */
@@ -306,7 +313,8 @@ int fuse_backed_link(struct dentry *entry, struct inode *dir,
 	/* A file of the daemon's cannot have a name on the backing */
 	if (!fuse_inode_backed(inode) ||
 	    fuse_backed(inode)->fb->mnt != fuse_backed(dir)->fb->mnt)
-		return -EXDEV;
+		return fuse_backed_refuse(dir, FUSE_LINK, FUSE_REFUSED_ACROSS,
+					  -EXDEV);
 
 	return PTR_ERR_OR_ZERO(fuse_backed_make(dir, new_entry, &new));
 }

@@ -24,7 +24,8 @@ static int fuse_backed_dir_open(struct inode *inode, struct file *file)
 	int err;
 
 	if (!fuse_backed_names_are_bytes(backing.dentry))
-		return -EOPNOTSUPP;
+		return fuse_backed_refuse(inode, FUSE_OPENDIR,
+					  FUSE_REFUSED_SPELLINGS, -EOPNOTSUPP);
 
 	err = fuse_backed_route_backing(&call);
 	if (err)
@@ -38,19 +39,6 @@ static int fuse_backed_dir_open(struct inode *inode, struct file *file)
 	if (!IS_ERR(dir))
 		fput(dir);
 	return err;
-}
-
-/**
- * fuse_backed_close - undo fuse_backed_install()
- * @file: file that nobody else uses
- */
-void fuse_backed_close(struct file *file)
-{
-	struct fuse_file *ff = file->private_data;
-
-	file->private_data = NULL;
-	fuse_passthrough_release(ff, NULL);
-	fuse_file_free(ff);
 }
 
 /**
@@ -70,7 +58,7 @@ int fuse_backed_release(struct inode *inode, struct file *file)
 
 	/* Nobody waits for an answer, so there is nothing that could be refused */
 	fuse_filter_pre(get_fuse_conn(inode), &call);
-	fuse_backed_close(file);
+	fuse_backed_uninstall(file->private_data);
 	fuse_backed_account(&call, 0);
 	return 0;
 }
@@ -187,6 +175,6 @@ const struct file_operations fuse_backed_dir_fops = {
 	.fsync		= fuse_backed_fsync,
 	.lock		= fuse_backed_lock,
 	.flock		= fuse_backed_flock,
-	.unlocked_ioctl	= fuse_backed_dir_ioctl,
-	.compat_ioctl	= compat_ptr_ioctl,
+	.unlocked_ioctl	= fuse_backed_ioctl,
+	.compat_ioctl	= fuse_backed_compat_ioctl,
 };

@@ -13,20 +13,71 @@
 #include <linux/file.h>
 #include <linux/splice.h>
 
+/*
+ * The limit is compared with what this CPU knows of the sum, and with the sum itself
+ * only near the limit. Of several that come at once to a limit, all may fail.
+ */
+static bool fuse_backed_files_inc(struct fuse_backed_conn *fbc)
+{
+	unsigned int max = READ_ONCE(fbc->max_files);
+
+	percpu_counter_inc(&fbc->files);
+	if (!max || percpu_counter_compare(&fbc->files, max) <= 0)
+		return true;
+
+	percpu_counter_dec(&fbc->files);
+	return false;
+}
+
+/**
+ * fuse_backed_open_files - how many files are open on the backing?
+ * @fc: connection
+ *
+ * Return: files that fuse_backed_install() was given and that are not released
+ */
+unsigned int fuse_backed_open_files(struct fuse_conn *fc)
+{
+	struct fuse_backed_conn *fbc = READ_ONCE(fc->backed);
+
+	return fbc ? percpu_counter_sum_positive(&fbc->files) : 0;
+}
+
+/**
+ * fuse_backed_uninstall - close the backing file of an open file
+ * @ff: what fuse_backed_install() has made
+ */
+void fuse_backed_uninstall(struct fuse_file *ff)
+{
+	percpu_counter_dec(&ff->fm->fc->backed->files);
+	fuse_passthrough_release(ff, NULL);
+	/* Only readahead and writeback take more, which a backed inode is without */
+	if (!WARN_ON_ONCE(!refcount_dec_and_test(&ff->count)))
+		fuse_file_free(ff);
+}
+
 /**
  * fuse_backed_install - make a backing file that of an open file
  * @inode: backed inode
  * @file: file that is being opened on it
  * @backing: file on the backing, whose reference is taken over, also on failure
  *
- * Return: 0, -ENOMEM
+ * Return: 0, -ENOMEM, -ENFILE too many files are open in this way
  */
 int fuse_backed_install(struct inode *inode, struct file *file,
 			struct file *backing)
 {
-	struct fuse_file *ff = fuse_file_alloc(get_fuse_mount(inode), false);
+	struct fuse_mount *fm = get_fuse_mount(inode);
+	struct fuse_file *ff;
 
+	if (!fuse_backed_files_inc(fm->fc->backed)) {
+		fput(backing);
+		return fuse_backed_refuse(inode, FUSE_OPEN, FUSE_REFUSED_FILES,
+					  -ENFILE);
+	}
+
+	ff = fuse_file_alloc(fm, false);
 	if (!ff) {
+		percpu_counter_dec(&fm->fc->backed->files);
 		fput(backing);
 		return -ENOMEM;
 	}
@@ -79,7 +130,7 @@ static int fuse_backed_open(struct inode *inode, struct file *file)
 	err = fuse_backed_open_backing(inode, file);
 	ret = fuse_backed_done(&call, err);
 	if (ret && !err)
-		fuse_backed_close(file);
+		fuse_backed_uninstall(file->private_data);
 	return ret;
 }
 
@@ -334,12 +385,21 @@ static int fuse_backed_may_map(struct file *file, struct vm_area_struct *vma)
 static int fuse_backed_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	const struct fuse_filter_mmap in = fuse_filter_mapping(vma);
+	struct inode *inode = file_inode(file);
 	struct fuse_backed_call call = {
 		.opcode = FUSE_FILTER_OP_MMAP,
-		.inode = file_inode(file),
+		.inode = inode,
 		.in = &in,
 	};
 	int err;
+
+	if (fuse_backed_noexec(inode)) {
+		if (vma->vm_flags & VM_EXEC)
+			return fuse_backed_refuse(inode, FUSE_READ,
+						  FUSE_REFUSED_MOUNT_FLAGS,
+						  -EPERM);
+		vm_flags_clear(vma, VM_MAYEXEC);
+	}
 
 	err = fuse_backed_route_backing(&call);
 	if (!err)
@@ -613,6 +673,8 @@ const struct file_operations fuse_backed_file_fops = {
 	.fsync		= fuse_backed_fsync,
 	.lock		= fuse_backed_lock,
 	.flock		= fuse_backed_flock,
+	.unlocked_ioctl	= fuse_backed_ioctl,
+	.compat_ioctl	= fuse_backed_compat_ioctl,
 	.fallocate	= fuse_backed_fallocate,
 	.fadvise	= fuse_backed_fadvise,
 	.copy_file_range = fuse_backed_copy_file_range,

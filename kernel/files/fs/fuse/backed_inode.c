@@ -6,9 +6,11 @@
 #include "backed.h"
 #include "filter_attr.h"
 
+#include <linux/filelock.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/statfs.h>
+#include <linux/uaccess.h>
 #include <uapi/linux/magic.h>
 
 /*
@@ -41,6 +43,11 @@ static int fuse_backed_permission(struct mnt_idmap *idmap, struct inode *inode,
 	err = fuse_backed_route_backing(&call);
 	if (err)
 		return err;
+
+	err = S_ISDIR(inode->i_mode) ? 0 : fuse_backed_may_use(inode, mask);
+	if (err)
+		return fuse_backed_refuse(inode, FUSE_ACCESS,
+					  FUSE_REFUSED_MOUNT_FLAGS, err);
 
 	/* Said here and not only when it is tried, so that access() knows too */
 	if (mask & MAY_WRITE && !special_file(inode->i_mode) &&
@@ -102,28 +109,51 @@ static struct iattr fuse_backed_iattr(const struct iattr *attr)
 	return backing;
 }
 
-static int fuse_backed_change(struct inode *inode, struct iattr *attr)
+/* Waits for the holders of delegations of the backing's inode to give them up. */
+static int fuse_backed_notify_change(const struct fuse_backed *fbk,
+				     const struct iattr *attr)
+{
+	struct inode *real = d_inode(fbk->dentry);
+	struct delegated_inode delegated = {};
+	struct iattr try;
+	int err;
+
+	do {
+		/* It is changed to what the mode says now */
+		try = *attr;
+		inode_lock(real);
+		scoped_with_creds(fbk->fb->cred)
+			err = notify_change(mnt_idmap(fbk->fb->mnt),
+					    fbk->dentry, &try, &delegated);
+		inode_unlock(real);
+		if (!is_delegated(&delegated))
+			return err;
+		err = break_deleg_wait(&delegated);
+	} while (!err);
+	return err;
+}
+
+static int fuse_backed_change(struct inode *inode, const struct iattr *attr)
 {
 	const struct fuse_backed *fbk = fuse_backed(inode);
 	struct inode *real = d_inode(fbk->dentry);
 	bool truncate = attr->ia_valid & ATTR_SIZE;
 	int err;
 
-	err = truncate ? get_write_access(real) : 0;
+	err = mnt_want_write(fbk->fb->mnt);
 	if (err)
 		return err;
 
-	err = mnt_want_write(fbk->fb->mnt);
+	/* Who may write cannot be given a lease: break those that are there */
+	err = truncate ? get_write_access(real) : 0;
 	if (!err) {
-		inode_lock(real);
-		scoped_with_creds(fbk->fb->cred)
-			err = notify_change(mnt_idmap(fbk->fb->mnt),
-					    fbk->dentry, attr, NULL);
-		inode_unlock(real);
-		mnt_drop_write(fbk->fb->mnt);
+		err = truncate ? break_lease(real, O_WRONLY) : 0;
+		if (!err)
+			err = fuse_backed_notify_change(fbk, attr);
+		if (truncate)
+			put_write_access(real);
 	}
-	if (truncate)
-		put_write_access(real);
+	mnt_drop_write(fbk->fb->mnt);
 	return err;
 }
 
@@ -198,9 +228,8 @@ static const char *fuse_backed_filter_link(struct fuse_backed_call *call,
 	return args.value;
 }
 
-static const char *fuse_backed_get_link(struct dentry *entry,
-					struct inode *inode,
-					struct delayed_call *done)
+static const char *fuse_backed_read_link(struct inode *inode,
+					 struct delayed_call *done)
 {
 	struct fuse_backed_call call = {
 		.opcode = FUSE_READLINK,
@@ -208,9 +237,6 @@ static const char *fuse_backed_get_link(struct dentry *entry,
 	};
 	const char *link;
 	int err;
-
-	if (!entry)
-		return ERR_PTR(-ECHILD);
 
 	err = fuse_backed_route_backing(&call);
 	if (err)
@@ -269,6 +295,37 @@ static int fuse_backed_update_time(struct inode *inode, enum fs_update_time type
 	touch_atime(&backing);
 	inode_set_atime_to_ts(inode, inode_get_atime(d_inode(backing.dentry)));
 	return 0;
+}
+
+/* A path walk follows the link, or another file system reads it. */
+static const char *fuse_backed_get_link(struct dentry *entry,
+					struct inode *inode,
+					struct delayed_call *done)
+{
+	if (!entry)
+		return ERR_PTR(-ECHILD);
+	if (fuse_backed_nosymfollow(inode))
+		return ERR_PTR(fuse_backed_refuse(inode, FUSE_READLINK,
+						  FUSE_REFUSED_MOUNT_FLAGS,
+						  -ELOOP));
+	return fuse_backed_read_link(inode, done);
+}
+
+/* What readlink(2) may do even where links are not followed */
+static int fuse_backed_readlink(struct dentry *entry, char __user *buf, int size)
+{
+	DEFINE_DELAYED_CALL(done);
+	const char *link = fuse_backed_read_link(d_inode(entry), &done);
+	int len;
+
+	if (IS_ERR(link))
+		return PTR_ERR(link);
+
+	len = min_t(size_t, strlen(link), size);
+	if (copy_to_user(buf, link, len))
+		len = -EFAULT;
+	do_delayed_call(&done);
+	return len;
 }
 
 /**
@@ -350,6 +407,7 @@ const struct inode_operations fuse_backed_dir_iops = {
 const struct inode_operations fuse_backed_symlink_iops = {
 	.get_link	= fuse_backed_get_link,
 	.update_time	= fuse_backed_update_time,
+	.readlink	= fuse_backed_readlink,
 	.permission	= fuse_backed_permission,
 	.getattr	= fuse_backed_getattr,
 	.setattr	= fuse_backed_setattr,

@@ -153,7 +153,8 @@ static struct fuse_backed_conn *fuse_backed_conn_new(struct file *backing)
 					__alignof__(*fbc->stats),
 					GFP_KERNEL_ACCOUNT);
 	fbc->root = fuse_backed_register(backing);
-	if (fbc->stats && fbc->root)
+	if (fbc->stats && fbc->root &&
+	    !percpu_counter_init(&fbc->files, 0, GFP_KERNEL_ACCOUNT))
 		return fbc;
 
 	fuse_backing_put(fbc->root);
@@ -172,22 +173,26 @@ static struct fuse_backed_conn *fuse_backed_conn_new(struct file *backing)
 int fuse_backed_fill_super(struct super_block *sb, struct fuse_fs_context *ctx)
 {
 	struct fuse_conn *fc = get_fuse_conn_super(sb);
+	struct fuse_backed_conn *fbc;
 	struct dentry *dentry;
 
 	if (!ctx->backing)
 		return 0;
 
-	fc->backed = fuse_backed_conn_new(ctx->backing);
-	if (!fc->backed)
+	fbc = fuse_backed_conn_new(ctx->backing);
+	if (!fbc)
 		return -ENOMEM;
+	fbc->daemonless = ctx->daemonless;
+	/* The control file system has the connection already */
+	smp_store_release(&fc->backed, fbc);
 
 	dentry = ctx->backing->f_path.dentry;
 	sb->s_stack_depth = dentry->d_sb->s_stack_depth + 1;
-	/* A file handle would ask the daemon about nodes that it has no name for */
-	sb->s_export_op = NULL;
+	/* Those of FUSE would ask the daemon about nodes that it has no name for */
+	sb->s_export_op = &fuse_backed_export_ops;
+	fuse_backed_restrict_super(sb, fc->backed->root);
 	fuse_backed_init_inode(d_inode(sb->s_root), fc->backed->root, dentry);
 
-	fc->backed->daemonless = ctx->daemonless;
 	if (ctx->daemonless)
 		fuse_chan_abort(fc->chan, false);
 	return 0;
@@ -218,11 +223,18 @@ void fuse_backed_show_options(struct seq_file *m, struct fuse_conn *fc)
  */
 void fuse_backed_umount(struct fuse_conn *fc)
 {
+	struct fuse_backing *root;
+
 	fuse_filter_end(fc);
-	if (fc->backed) {
-		fuse_backing_put(fc->backed->root);
-		fc->backed->root = NULL;
-	}
+	if (!fc->backed)
+		return;
+
+	/* A listing may be looking at it */
+	spin_lock(&fc->lock);
+	root = fc->backed->root;
+	fc->backed->root = NULL;
+	spin_unlock(&fc->lock);
+	fuse_backing_put(root);
 }
 
 /**
@@ -234,6 +246,7 @@ void fuse_backed_conn_free(struct fuse_conn *fc)
 	if (!fc->backed)
 		return;
 
+	percpu_counter_destroy(&fc->backed->files);
 	free_percpu(fc->backed->stats);
 	kfree(fc->backed);
 }

@@ -131,7 +131,9 @@ static struct dentry *fuse_backed_find(struct inode *dir, const struct qstr *nam
 	struct dentry *backing;
 
 	if (!fuse_backed_names_are_bytes(fbk->dentry))
-		return ERR_PTR(-EOPNOTSUPP);
+		return ERR_PTR(fuse_backed_refuse(dir, FUSE_LOOKUP,
+						  FUSE_REFUSED_SPELLINGS,
+						  -EOPNOTSUPP));
 
 	scoped_with_creds(fbk->fb->cred)
 		backing = lookup_one_unlocked(mnt_idmap(fbk->fb->mnt),
@@ -143,7 +145,9 @@ static struct dentry *fuse_backed_find(struct inode *dir, const struct qstr *nam
 	/* What would have to be mounted first is not part of the tree */
 	if (backing->d_flags & (DCACHE_NEED_AUTOMOUNT | DCACHE_MANAGE_TRANSIT)) {
 		dput(backing);
-		return ERR_PTR(-EREMOTE);
+		return ERR_PTR(fuse_backed_refuse(dir, FUSE_LOOKUP,
+						  FUSE_REFUSED_AUTOMOUNT,
+						  -EREMOTE));
 	}
 	return backing;
 }
@@ -172,6 +176,8 @@ static struct dentry *fuse_backed_lookup_backing(struct inode *dir,
 	if (!IS_ERR(alias))
 		fuse_backed_found(alias ?: entry, fbk->dentry, backing,
 				  &entry->d_name);
+	else if (PTR_ERR(alias) == -ELOOP)
+		fuse_backed_refuse(dir, FUSE_LOOKUP, FUSE_REFUSED_LOOP, -ELOOP);
 	dput(backing);
 	return alias;
 }
@@ -243,7 +249,9 @@ struct dentry *fuse_backed_lookup(struct inode *dir, struct dentry *entry,
 	if (route == FUSE_ROUTE_DAEMON) {
 		/* The daemon was never told of a directory the kernel made */
 		if (fuse_inode_kernel_made(dir))
-			return ERR_PTR(-EIO);
+			return ERR_PTR(fuse_backed_refuse(dir, FUSE_LOOKUP,
+							  FUSE_REFUSED_UNNAMED,
+							  -EIO));
 		return fuse_lookup(dir, entry, flags);
 	}
 

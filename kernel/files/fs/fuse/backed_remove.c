@@ -69,7 +69,8 @@ static int fuse_backed_remove(struct inode *dir, struct dentry *entry, u32 opcod
 
 	/* A name that the daemon answers for is not the backing's to remove */
 	if (!fuse_inode_backed(d_inode(entry)))
-		return -EOPNOTSUPP;
+		return fuse_backed_refuse(dir, opcode, FUSE_REFUSED_DAEMONS,
+					  -EOPNOTSUPP);
 
 	err = fuse_backed_route_backing(&call);
 	if (!err)
@@ -82,6 +83,8 @@ static int fuse_backed_remove(struct inode *dir, struct dentry *entry, u32 opcod
 	scoped_with_creds(fbk->fb->cred)
 		err = fuse_backed_remove_backing(fbk, entry, opcode == FUSE_RMDIR);
 	mnt_drop_write(fbk->fb->mnt);
+	if (err == -ESTALE)
+		fuse_backed_refuse(dir, opcode, FUSE_REFUSED_CHANGED, err);
 
 	fuse_backed_copyattr(dir);
 	fuse_backed_copyattr(d_inode(entry));
@@ -138,10 +141,12 @@ static int fuse_backed_may_rename(const struct inode *olddir,
 
 	if (!fuse_inode_backed(newdir) ||
 	    fuse_backed(olddir)->fb->mnt != fuse_backed(newdir)->fb->mnt)
-		return -EXDEV;
+		return fuse_backed_refuse(olddir, FUSE_RENAME2,
+					  FUSE_REFUSED_ACROSS, -EXDEV);
 	if (!fuse_inode_backed(d_inode(oldent)) ||
 	    (target && !fuse_inode_backed(target)))
-		return -EOPNOTSUPP;
+		return fuse_backed_refuse(olddir, FUSE_RENAME2,
+					  FUSE_REFUSED_DAEMONS, -EOPNOTSUPP);
 
 	err = fuse_backed_may_remove(fuse_backed(olddir), d_inode(oldent));
 	if (!err && target)
@@ -186,6 +191,9 @@ int fuse_backed_rename(struct mnt_idmap *idmap, struct inode *olddir,
 						 fuse_backed(newdir), newent,
 						 flags);
 	mnt_drop_write(fb->mnt);
+	if (err == -ESTALE)
+		fuse_backed_refuse(olddir, FUSE_RENAME2, FUSE_REFUSED_CHANGED,
+				   err);
 
 	fuse_backed_copyattr(olddir);
 	fuse_backed_copyattr(newdir);

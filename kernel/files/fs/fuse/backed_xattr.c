@@ -38,6 +38,9 @@ int fuse_backed_getxattr(struct inode *inode, const char *name, void *value,
 	};
 	ssize_t ret;
 
+	if (fuse_backed_hides_caps(inode, name))
+		return -ENODATA;
+
 	ret = fuse_backed_route_backing(&call);
 	if (ret)
 		return ret;
@@ -220,7 +223,9 @@ struct posix_acl *fuse_backed_get_acl(struct mnt_idmap *idmap,
 	int err;
 
 	if (!fuse_backed_acl_works(fbk))
-		return ERR_PTR(-EOPNOTSUPP);
+		return ERR_PTR(fuse_backed_refuse(inode, FUSE_GETXATTR,
+						  FUSE_REFUSED_ACL,
+						  -EOPNOTSUPP));
 
 	err = fuse_backed_route_backing(&call);
 	if (err)
@@ -284,7 +289,8 @@ int fuse_backed_set_acl(struct mnt_idmap *idmap, struct dentry *entry,
 	int err;
 
 	if (!fuse_backed_acl_works(fbk))
-		return -EOPNOTSUPP;
+		return fuse_backed_refuse(inode, call.opcode, FUSE_REFUSED_ACL,
+					  -EOPNOTSUPP);
 
 	fuse_backed_copyattr(inode);
 	if (!inode_owner_or_capable(idmap, inode))
