@@ -10,6 +10,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/aio_abi.h>
+#include <linux/capability.h>
 #include <linux/fs.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
@@ -547,18 +548,33 @@ static int compare_modes(const char *native, const char *back, const char *mnt,
 	return differ;
 }
 
-#define FOR_CALLER(test, which)								\
-TEST_F(effects, test)									\
-{											\
-	EXPECT_EQ(0, compare_modes(self->native, self->back, self->mnt,			\
-				   &callers[which], variant->modes));			\
+#define COMPARE(caller)									\
+	EXPECT_EQ(0, compare_modes(self->native, self->back, self->mnt, caller, variant->modes))
+
+TEST_F(effects, of_root)
+{
+	COMPARE(&callers[0]);
 }
 
-FOR_CALLER(of_root, 0)
-FOR_CALLER(of_the_owner, 1)
-FOR_CALLER(of_an_owner_outside_the_group, 2)
-FOR_CALLER(of_another_user, 3)
-FOR_CALLER(of_another_user_of_the_group, 4)
+TEST_F(effects, of_the_owner)
+{
+	COMPARE(&callers[1]);
+}
+
+TEST_F(effects, of_an_owner_outside_the_group)
+{
+	COMPARE(&callers[2]);
+}
+
+TEST_F(effects, of_another_user)
+{
+	COMPARE(&callers[3]);
+}
+
+TEST_F(effects, of_another_user_of_the_group)
+{
+	COMPARE(&callers[4]);
+}
 
 /* The file was opened by one who is allowed to keep what another's write drops. */
 TEST_F(effects, privileges_go_by_who_writes)
@@ -584,10 +600,11 @@ TEST_F(effects, privileges_go_by_who_writes)
 /* Capabilities are an extended attribute, and go as set-id bits do. */
 static int capable_after(const char *path, int (*run)(const char *path), int *res)
 {
+	static const __u32 cap[5] = { VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE };
 	char value[64];
 
 	if (make_big_file(path, SIZE, 1) || chmod(path, 0777) ||
-	    setxattr(path, "security.capability", "\1\0\0\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20, 0))
+	    setxattr(path, "security.capability", cap, sizeof(cap), 0))
 		return -errno;
 	if (become(&callers[3]))
 		return -EPERM;

@@ -584,7 +584,8 @@ TEST_F(image, inode_numbers_above_32_bits)
 		ASSERT_EQ(0, make_file(in(b->mnt, "dir%d/file", i), "text", 0644));
 		ASSERT_EQ(0, RES(link(in(b->mnt, "dir%d/file", i), in(b->mnt, "dir%d/link", i))));
 		ASSERT_EQ(0, RES(symlink("file", in(b->mnt, "dir%d/soft", i))));
-		EXPECT_EQ(ino_of(in(self->fs, "dir%d/file", i)), ino_of(in(b->mnt, "dir%d/link", i)));
+		EXPECT_EQ(ino_of(in(self->fs, "dir%d/file", i)),
+			  ino_of(in(b->mnt, "dir%d/link", i)));
 		large += is_beyond_32_bits(in(b->mnt, "dir%d/file", i));
 	}
 	EXPECT_LT(2, large);

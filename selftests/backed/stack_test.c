@@ -219,7 +219,8 @@ static int change_overlay(const char *top, const char *layers, const char *over,
 		 "mv dir/new dir/moved; ln dir/moved hard; ln -s low soft; mkfifo pipe; "
 		 "chmod 600 low; chown 5:6 dir; setfattr -n user.x -v y low; setfacl -m u:7:r low; "
 		 "exec 3>open; rm open; echo y >&3; truncate -s 100 dir/moved; "
-		 "for dir in . %s/u; do cd $dir && find . -printf '%%P %%y %%m %%U %%G %%n %%l\\n' | sort; "
+		 "for dir in . %s/u; do cd $dir; "
+		 "find . -printf '%%P %%y %%m %%U %%G %%n %%l\\n' | sort; "
 		 "cat low; getfattr -d -m - low dir; done; } >%s 2>&1", over, layers, out);
 	return umount(over) ? -errno : err;
 }
@@ -233,8 +234,8 @@ TEST_F(stack, overlay_on_the_mount)
 	strcpy(mnt, b->mnt);
 	strcpy(top, b->top);
 	ASSERT_EQ(0, backed_mount(b, BACKED_ALLOW_OTHER));
-	ASSERT_EQ(0, sh("cd %s/empty && echo l >low && echo g >gone && mkdir dir && echo f >dir/file",
-			b->top));
+	ASSERT_EQ(0, sh("cd %s/empty && echo l >low && echo g >gone && mkdir dir && "
+			"echo f >dir/file", b->top));
 	ASSERT_EQ(0, sh("mkdir %s/u %s/w %s/upper/u %s/upper/w", mnt, mnt, top, top));
 	ASSERT_EQ(0, change_overlay(top, in(top, "upper"), self->over, in(top, "native")));
 	ASSERT_EQ(0, change_overlay(top, mnt, self->over, in(top, "ours")));

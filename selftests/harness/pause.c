@@ -71,10 +71,12 @@ static int watch_pages(struct pauser *p)
 	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
 
 	p->uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	p->pages = mmap(NULL, PAUSE_PAGES * PAUSE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	p->pages = mmap(NULL, PAUSE_PAGES * PAUSE_PAGE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p->uffd < 0 || p->pages == MAP_FAILED)
 		return -errno;
-	reg.range = (struct uffdio_range){ (unsigned long)p->pages, PAUSE_PAGES * PAUSE_PAGE };
+	reg.range.start = (unsigned long)p->pages;
+	reg.range.len = PAUSE_PAGES * PAUSE_PAGE;
 	if (ioctl(p->uffd, UFFDIO_API, &api) || ioctl(p->uffd, UFFDIO_REGISTER, &reg))
 		return -errno;
 	return 0;
