@@ -293,6 +293,26 @@ static int fuse_backed_relookup(struct inode *dir, const struct qstr *name,
 	return ret;
 }
 
+/*
+ * Whether something may be removed from a directory with the sticky bit, the VFS
+ * decides by the owner in our inode: let it be the backing's. Returns 1, or -ECHILD
+ * in RCU-walk.
+ */
+static int fuse_backed_keep_owner(struct inode *inode, unsigned int flags)
+{
+	const struct fuse_backed *fbk = fuse_backed(inode);
+	const struct inode *real = d_inode_rcu(fbk->dentry);
+	struct mnt_idmap *idmap = mnt_idmap(fbk->fb->mnt);
+
+	if (likely(real && inode->i_mode == real->i_mode &&
+		   vfsuid_eq_kuid(i_uid_into_vfsuid(idmap, real), inode->i_uid)))
+		return 1;
+	if (flags & LOOKUP_RCU)
+		return -ECHILD;
+	fuse_backed_copyattr(inode);
+	return 1;
+}
+
 /**
  * fuse_backed_revalidate - is a cached name in a backed directory still right?
  * @dir: the directory
@@ -316,7 +336,7 @@ bool fuse_backed_revalidate(struct inode *dir, const struct qstr *name,
 		.dir = dir,
 		.name = name,
 	};
-	const struct inode *inode = d_inode_rcu(entry);
+	struct inode *inode = d_inode_rcu(entry);
 	int route = fuse_backed_route(&call);
 	int err;
 
@@ -332,7 +352,7 @@ bool fuse_backed_revalidate(struct inode *dir, const struct qstr *name,
 	if (inode && !fuse_inode_backed(inode))
 		*ret = 0;
 	else if (fuse_backed_name_valid(dir, entry))
-		*ret = 1;
+		*ret = inode ? fuse_backed_keep_owner(inode, flags) : 1;
 	else if (flags & LOOKUP_RCU)
 		*ret = -ECHILD;
 	else
