@@ -278,6 +278,26 @@ static int real_and_effective(void *arg)
 	return faccessat(AT_FDCWD, arg, R_OK, AT_EACCESS) ? 3 : 0;
 }
 
+static int unlink_arg(void *path)
+{
+	return RES(unlink(path));
+}
+
+TEST_F(permission, sticky_directory_goes_by_the_owner_of_now)
+{
+	const char *back = self->b.back, *mnt = self->b.mnt;
+
+	ASSERT_EQ(0, make_dir(in(back, "sticky"), 01777));
+	ASSERT_EQ(0, chmod(in(back, "sticky"), 01777));
+	ASSERT_EQ(0, make_file(in(back, "sticky/file"), "x", 0666));
+	/* Known to the kernel as root's, and then given away on the backing */
+	EXPECT_EQ(0, user_stat(USER1, in(mnt, "sticky/file")));
+	EXPECT_EQ(-EPERM, as_user(USER1, USER1, unlink_arg, in(mnt, "sticky/file")));
+	ASSERT_EQ(0, chown(in(back, "sticky/file"), USER1, USER1));
+	EXPECT_EQ(-EPERM, as_user(USER2, USER2, unlink_arg, in(mnt, "sticky/file")));
+	EXPECT_EQ(0, as_user(USER1, USER1, unlink_arg, in(mnt, "sticky/file")));
+}
+
 TEST_F(permission, access_is_about_the_real_user)
 {
 	ASSERT_EQ(0, make_file(in(self->b.back, "file"), "x", 0600));
