@@ -19,6 +19,7 @@ trap 'rm -rf "$work"' EXIT
 # must match, and why.
 ALLOWED='
 FILE_PATH_CHANGES  new.file.mode          # MAINTAINERS has all of fs/fuse/ and these names
+CONST_STRUCT       fuse_backed_node_dir_iops  # made of two others at start; read-only after
 SPACING            \+.fsparam_[a-z]+.\(   # the option table of fs/fuse/inode.c is laid out so
 '
 # Options of ours, or that ours must do without, that a kernel can be without.

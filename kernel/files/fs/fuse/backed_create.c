@@ -120,7 +120,7 @@ static struct dentry *fuse_backed_instantiate(struct inode *dir,
 	struct dentry *alias = NULL;
 	struct inode *inode;
 
-	inode = fuse_backed_iget(dir->i_sb, fbk->fb, backing);
+	inode = fuse_backed_iget(dir, backing);
 	if (!inode) {
 		/* It exists; whoever looks for it next will find it */
 		d_drop(entry);
@@ -242,8 +242,7 @@ int fuse_backed_link(struct dentry *entry, struct inode *dir,
 	};
 
 	/* A file of the daemon's cannot have a name on the backing */
-	if (!fuse_inode_backed(inode) ||
-	    fuse_backed(inode)->fb->mnt != fuse_backed(dir)->fb->mnt)
+	if (!fuse_inode_kernel_made(inode) || !fuse_backed_alike(inode, dir))
 		return -EXDEV;
 
 	return PTR_ERR_OR_ZERO(fuse_backed_make(dir, new_entry, &new));
@@ -276,8 +275,7 @@ static int fuse_backed_open_tmpfile(struct inode *dir, struct file *file,
 	if (IS_ERR(backing))
 		return PTR_ERR(backing);
 
-	inode = fuse_backed_iget(dir->i_sb, fuse_backed(dir)->fb,
-				 backing->f_path.dentry);
+	inode = fuse_backed_iget(dir, backing->f_path.dentry);
 	if (!inode) {
 		fput(backing);
 		return -ENOMEM;

@@ -70,9 +70,8 @@ static int fuse_backed_open(struct inode *inode, struct file *file)
 	route = fuse_backed_route(&call);
 	if (route < 0)
 		return route;
-	/* The daemon has neither a name for the inode nor a handle for the file */
 	if (route == FUSE_ROUTE_DAEMON)
-		return -EIO;
+		return fuse_backed_open_daemon(inode, file);
 
 	err = fuse_backed_open_backing(inode, file);
 	fuse_backed_done(&call, err);

@@ -67,7 +67,7 @@ static int fuse_backed_remove(struct inode *dir, struct dentry *entry, u32 opcod
 	int err;
 
 	/* A name that the daemon answers for is not the backing's to remove */
-	if (!fuse_inode_backed(d_inode(entry)))
+	if (!fuse_inode_kernel_made(d_inode(entry)))
 		return -EOPNOTSUPP;
 
 	err = fuse_backed_route_backing(&call);
@@ -136,11 +136,10 @@ static int fuse_backed_may_rename(const struct inode *olddir,
 	const struct inode *target = d_inode(newent);
 	int err;
 
-	if (!fuse_inode_backed(newdir) ||
-	    fuse_backed(olddir)->fb->mnt != fuse_backed(newdir)->fb->mnt)
+	if (!fuse_backed_names(newdir) || !fuse_backed_alike(olddir, newdir))
 		return -EXDEV;
-	if (!fuse_inode_backed(d_inode(oldent)) ||
-	    (target && !fuse_inode_backed(target)))
+	if (!fuse_inode_kernel_made(d_inode(oldent)) ||
+	    (target && !fuse_inode_kernel_made(target)))
 		return -EOPNOTSUPP;
 
 	err = fuse_backed_may_remove(fuse_backed(olddir), d_inode(oldent));
