@@ -19,6 +19,7 @@ trap 'rm -rf "$work"' EXIT
 # must match, and why.
 ALLOWED='
 FILE_PATH_CHANGES  new.file.mode          # MAINTAINERS has all of fs/fuse/ and these names
+CONST_STRUCT       fuse_backed_node_dir_iops  # made of two others at start; read-only after
 SPACING            \+.fsparam_[a-z]+.\(   # the option table of fs/fuse/inode.c is laid out so
 COMPLEX_MACRO         backed_trace.h      # trace events are declared like this everywhere
 MACRO_ARG_UNUSED      backed_trace.h      # likewise

@@ -22,6 +22,7 @@
 
 #include <linux/fuse_bpf.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -137,6 +138,7 @@ const char *fuse_bpf_opcode_name(unsigned int opcode);
 /* fuse_bpf_mount_opts.flags */
 #define FUSE_BPF_MOUNT_ALLOW_OTHER	   (1U << 0) /* others than the mount's owner */
 #define FUSE_BPF_MOUNT_DEFAULT_PERMISSIONS (1U << 1) /* kernel checks modes, not the daemon */
+#define FUSE_BPF_MOUNT_PLAIN		   (1U << 2) /* no backing: the root is the daemon's */
 
 /**
  * struct fuse_bpf_mount_opts - how to mount
@@ -158,9 +160,10 @@ struct fuse_bpf_mount_opts {
 
 /**
  * fuse_bpf_fsmount - make a backed mount that is not yet in the file tree
- * @backing: path of the directory that answers, NULL: @opts->backing_fd
+ * @backing: path of the directory that answers, NULL: @opts->backing_fd; NULL also
+ *	with %FUSE_BPF_MOUNT_PLAIN
  * @device_fd: out: descriptor from which the daemon reads its requests; NULL makes
- *	a mount without a daemon
+ *	a mount without a daemon, which cannot be plain
  * @opts: may be NULL
  *
  * Nobody can see the mount before move_mount(2) puts it somewhere, so this is the
@@ -200,6 +203,93 @@ int fuse_bpf_mount(const char *backing, const char *mountpoint, int *device_fd,
  * mount, -EINVAL that is a directory inside one, or what open(2) failed with
  */
 int fuse_bpf_open_mount(const char *mountpoint);
+
+/**
+ * struct fuse_bpf_backing_opts - what a backing serves
+ * @sz: size of this structure
+ * @flags: zero
+ * @ops: bit N: it serves opcode N; all zero: all that it can. From
+ *	fuse_bpf_query.backed_ops, %FUSE_BACKING_FILE_OPS and %FUSE_BACKING_NAME_OPS
+ *	can be left out, each as a whole
+ */
+struct fuse_bpf_backing_opts {
+	size_t sz;
+	__u64 flags;
+	__u64 ops[2];
+};
+
+/**
+ * fuse_bpf_backing_open - register a backing for replies to name
+ * @fd: device of the mount, like that of fuse_session_fd()
+ * @backing_fd: file or directory, symbolic link or special file; O_PATH will do, and
+ *	the descriptor can be closed afterwards
+ * @opts: may be NULL
+ *
+ * The daemon must have chosen FUSE_PASSTHROUGH and a stack depth at INIT: in libfuse,
+ * FUSE_CAP_PASSTHROUGH in fuse_conn_info.want and max_backing_stack_depth.
+ *
+ * Return: an id, for struct fuse_entry_backing_out; -EPERM no CAP_SYS_ADMIN, or the
+ * daemon has not said that; -EBADF, -EINVAL @opts->ops cannot work or @backing_fd
+ * has no path, -ELOOP on a backed mount or stacked too deep, -EOPNOTSUPP names are
+ * compared by rules of the backing's own, or FUSE_WRITEBACK_CACHE was chosen, -ENODEV
+ * unmounted, -ENOTTY no such FUSE
+ */
+int fuse_bpf_backing_open(int fd, int backing_fd, const struct fuse_bpf_backing_opts *opts);
+
+/**
+ * fuse_bpf_backing_close - forget the id of a backing
+ * @fd: device of the mount
+ * @id: id
+ *
+ * Nodes that it has been given to stay backed; later replies about them must say
+ * %FUSE_BACKING_KEEP.
+ *
+ * Return: 0, -EPERM no CAP_SYS_ADMIN, -ENOENT no such id
+ */
+int fuse_bpf_backing_close(int fd, __u32 id);
+
+/* Room that any reply of fuse_bpf_build_reply() fits into */
+#define FUSE_BPF_REPLY_SIZE 256
+
+/**
+ * struct fuse_bpf_entry - a node, for fuse_bpf_build_reply()
+ * @sz: size of this structure
+ * @nodeid: node id, not 0
+ * @generation: as for other FUSE nodes
+ * @entry_timeout: seconds that the name is good
+ * @attr_timeout: seconds that the attributes are good, if the node is not backed
+ * @attr: attributes, of which a backed node has the type only
+ * @is_open: reply to CREATE or TMPFILE: the three below are given
+ * @open_flags: FOPEN_* of <linux/fuse.h>
+ * @fh: file handle
+ * @open_backing_id: with FOPEN_PASSTHROUGH
+ */
+struct fuse_bpf_entry {
+	size_t sz;
+	__u64 nodeid;
+	__u64 generation;
+	double entry_timeout;
+	double attr_timeout;
+	const struct stat *attr;
+	__u32 is_open;
+	__u32 open_flags;
+	__u64 fh;
+	__s64 open_backing_id;
+};
+
+/**
+ * fuse_bpf_build_reply - build a reply that says what a node is backed by
+ * @buf: out: what follows struct fuse_out_header
+ * @size: of @buf, at least %FUSE_BPF_REPLY_SIZE
+ * @entry: the node
+ * @backing: what it is backed by; NULL: the reply is that of any FUSE daemon
+ *
+ * For daemons that do not use libfuse; <fuse_bpf_lowlevel.h> has it for those that do.
+ *
+ * Return: bytes in @buf; -EINVAL @size is too small or @entry incomplete
+ */
+int fuse_bpf_build_reply(void *buf, size_t size, const struct fuse_bpf_entry *entry,
+			 const struct fuse_entry_backing_out *backing);
 
 /**
  * struct fuse_bpf_attach_opts - where a filter is attached

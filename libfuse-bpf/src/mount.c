@@ -14,7 +14,8 @@
 
 #include "internal.h"
 
-#define KNOWN_FLAGS (FUSE_BPF_MOUNT_ALLOW_OTHER | FUSE_BPF_MOUNT_DEFAULT_PERMISSIONS)
+#define KNOWN_FLAGS \
+	(FUSE_BPF_MOUNT_ALLOW_OTHER | FUSE_BPF_MOUNT_DEFAULT_PERMISSIONS | FUSE_BPF_MOUNT_PLAIN)
 
 /* FUSE_SUPER_MAGIC; <linux/magic.h> has it only since Linux 5.17 */
 #define FUSE_MAGIC 0x65735546
@@ -81,7 +82,8 @@ static int config_daemon(const struct plan *plan)
 	struct stat st;
 	int err;
 
-	if (fstat(plan->backing_fd, &st))
+	st.st_mode = S_IFDIR | 0755;
+	if (plan->backing_fd >= 0 && fstat(plan->backing_fd, &st))
 		return -errno;
 	err = config(plan, FSCONFIG_SET_FD, "fd", NULL, plan->device_fd);
 	if (!err)
@@ -98,7 +100,7 @@ static int config_all(const struct plan *plan)
 	int err;
 
 	err = config(plan, FSCONFIG_SET_STRING, "source", plan->source, 0);
-	if (!err)
+	if (!err && plan->backing_fd >= 0)
 		err = config(plan, FSCONFIG_SET_FD, "backing", NULL, plan->backing_fd);
 	if (!err)
 		err = plan->device_fd < 0 ? config_flag(plan, "daemonless") : config_daemon(plan);
@@ -179,6 +181,13 @@ FUSE_BPF_API int fuse_bpf_fsmount(const char *backing, int *device_fd,
 		return fd;
 	if (opts.flags & ~KNOWN_FLAGS) {
 		fuse_bpf_log("unknown mount flags %#x", opts.flags & ~KNOWN_FLAGS);
+		return -EINVAL;
+	}
+
+	if (opts.flags & FUSE_BPF_MOUNT_PLAIN) {
+		if (!backing && device_fd)
+			return mount_backing(NULL, -1, device_fd, &opts);
+		fuse_bpf_log("a plain mount has a daemon and no backing");
 		return -EINVAL;
 	}
 

@@ -14,6 +14,7 @@
 #include <linux/fuse_bpf.h>
 
 #include "raw_server.h"
+#include "raw_uring.h"
 #include "util.h"
 
 struct raw_server *raw_server_new(void)
@@ -105,19 +106,28 @@ static void cut_read(const struct raw_request *request, struct raw_reply *reply)
 	reply->len = len;
 }
 
-static void answer(struct raw_server *server, const struct raw_request *request)
+/* Count a request and find its answer; false if there is nothing to send. */
+static bool decide(struct raw_server *server, const struct raw_request *request,
+		   struct raw_reply *reply)
 {
-	const struct raw_reply *found = find_reply(server, request);
-	struct raw_reply reply = { .error = -ENOSYS };
+	const struct raw_reply *found;
+	__u32 opcode = request->head.opcode;
 
-	if (found)
-		reply = *found;
-	if (found && request->head.opcode == FUSE_READ && !reply.raw)
-		cut_read(request, &reply);
-	if (server->hook && server->hook(server, request, &reply))
-		return;
-	if (!gets_no_answer(request->head.opcode))
-		send_reply(server, request, &reply);
+	if (opcode < RAW_MAX_OPS)
+		__atomic_add_fetch(&server->counts[opcode], 1, __ATOMIC_SEQ_CST);
+	if (request->head.nodeid & FUSE_NODEID_KERNEL) {
+		say("the server was asked about kernel-made node %#llx, opcode %u",
+		    (unsigned long long)request->head.nodeid, opcode);
+		server->kernel_nodes++;
+	}
+
+	found = find_reply(server, request);
+	*reply = found ? *found : (struct raw_reply){ .error = -ENOSYS };
+	if (found && opcode == FUSE_READ && !reply->raw)
+		cut_read(request, reply);
+	if (server->hook && server->hook(server, request, reply))
+		return false;
+	return !gets_no_answer(opcode);
 }
 
 static void answer_init(struct raw_server *server, const struct raw_request *request)
@@ -130,24 +140,21 @@ static void answer_init(struct raw_server *server, const struct raw_request *req
 	memcpy(&server->init, request->arg, len);
 	memcpy(reply.data, &server->init_out, sizeof(server->init_out));
 	send_reply(server, request, &reply);
+	if (server->uring && raw_uring_start(server, decide))
+		_exit(1);
 	__atomic_store_n(&server->ready, true, __ATOMIC_RELEASE);
 }
 
 static void handle(struct raw_server *server, const struct raw_request *request)
 {
-	__u32 opcode = request->head.opcode;
+	struct raw_reply reply;
 
-	if (opcode < RAW_MAX_OPS)
-		__atomic_add_fetch(&server->counts[opcode], 1, __ATOMIC_SEQ_CST);
-	if (request->head.nodeid & FUSE_NODEID_KERNEL) {
-		say("the server was asked about kernel-made node %#llx, opcode %u",
-		    (unsigned long long)request->head.nodeid, opcode);
-		server->kernel_nodes++;
-	}
-	if (opcode == FUSE_INIT)
+	if (request->head.opcode == FUSE_INIT) {
+		__atomic_add_fetch(&server->counts[FUSE_INIT], 1, __ATOMIC_SEQ_CST);
 		answer_init(server, request);
-	else
-		answer(server, request);
+	} else if (decide(server, request, &reply)) {
+		send_reply(server, request, &reply);
+	}
 }
 
 static void __attribute__((noreturn)) serve(struct raw_server *server)

@@ -78,6 +78,7 @@ typedef bool (*raw_hook)(struct raw_server *server, const struct raw_request *re
  * @kernel_nodes: requests for nodes that a server must never hear of
  * @init: what the kernel said at INIT
  * @init_out: answer to INIT; set up by raw_server_new()
+ * @uring: take requests by io_uring, once INIT is answered with that flag
  * @ready: INIT was answered
  * @hook: called for each request, may be NULL
  * @nr: answers in @replies
@@ -90,6 +91,7 @@ struct raw_server {
 	unsigned int kernel_nodes;
 	struct fuse_init_in init;
 	struct fuse_init_out init_out;
+	bool uring;
 	bool ready;
 	raw_hook hook;
 	unsigned int nr;

@@ -62,6 +62,7 @@ static void show_query(struct json_object *result, const struct fuse_bpf_query *
 	show_row("abi", "%s", number);
 	show_feature(result, "backed_root", query->features & FUSE_BPF_BACKED_ROOT, built);
 	show_feature(result, "daemonless", query->features & FUSE_BPF_DAEMONLESS, built);
+	show_feature(result, "backing_ids", query->features & FUSE_BPF_BACKING_IDS, built);
 	show_feature(result, "filters", query->features & FUSE_BPF_FILTERS,
 		     kernel_has_ops() ? built : "the kernel has no BTF for them");
 	snprintf(number, sizeof(number), "%u", query->filter_max);

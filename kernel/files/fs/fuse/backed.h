@@ -24,10 +24,15 @@
 
 struct export_operations;
 struct fs_parameter;
+struct fuse_args;
+struct fuse_entry_out;
 struct fuse_filter_args;
 
 /* Opcodes that are counted; all that FUSE has are below, and FUSE_FILTER_OP_* */
 #define FUSE_BACKED_NR_OPS 64
+
+/* What a registration serves that leaves nothing to the daemon */
+#define FUSE_BACKING_ALL_OPS (~0ULL)
 
 /* Who answers a call; refusals are negative errnos */
 enum fuse_route {
@@ -100,11 +105,13 @@ extern const struct file_operations fuse_refusals_fops;
 
 /**
  * struct fuse_backed_conn - connection with backed inodes
- * @root: registration that the root directory is served from, NULL after umount
+ * @root: registration that the root directory is served from, NULL if it is not,
+ *	and after umount
  * @stats: FUSE_BACKED_NR_OPS elements, indexed by opcode
  * @files: files that are open on the backing for files open on backed inodes
  * @max_files: how many there may be, 0: as many as are opened
  * @refused: how often for which reason; not for the way of what succeeds
+ * @entries: replies may attach backings; set by the first registration for an id
  * @daemonless: there is no daemon, and there was none
  */
 struct fuse_backed_conn {
@@ -113,6 +120,7 @@ struct fuse_backed_conn {
 	struct percpu_counter files;
 	unsigned int max_files;
 	atomic_long_t refused[FUSE_BACKED_NR_REFUSALS];
+	bool entries;
 	bool daemonless;
 };
 
@@ -134,6 +142,40 @@ static inline bool fuse_inode_kernel_made(const struct inode *inode)
 static inline struct fuse_backed *fuse_backed(const struct inode *inode)
 {
 	return &get_fuse_inode(inode)->backed;
+}
+
+/* A node id that no daemon can have given to a node of such a connection */
+static inline bool fuse_backed_nodeid(const struct fuse_conn *fc, u64 nodeid)
+{
+	return READ_ONCE(fc->backed) && nodeid & FUSE_NODEID_KERNEL;
+}
+
+/* A directory whose names the kernel finds in the backing */
+static inline bool fuse_backed_names(const struct inode *dir)
+{
+	return fuse_inode_backed(dir) && fuse_backed(dir)->names;
+}
+
+/*
+ * Are two backed inodes served from the same registration, under the same tag? A
+ * name does not move from one to another.
+ */
+static inline bool fuse_backed_alike(const struct inode *a, const struct inode *b)
+{
+	return fuse_backed(a)->fb == fuse_backed(b)->fb &&
+	       fuse_backed(a)->tag == fuse_backed(b)->tag;
+}
+
+/*
+ * Does a reply that names no backing contradict what @inode is? The root is what
+ * the mount says, whatever a reply does.
+ */
+static inline bool fuse_entry_stale(const struct inode *inode, int generation,
+				    struct fuse_attr *attr)
+{
+	if (!fuse_inode_backed(inode))
+		return fuse_stale_inode(inode, generation, attr);
+	return inode != d_inode(inode->i_sb->s_root);
 }
 
 static inline struct path fuse_backed_path(const struct inode *inode)
@@ -161,13 +203,38 @@ int fuse_backed_check_context(struct fs_context *fsc);
 int fuse_backed_fill_super(struct super_block *sb, struct fuse_fs_context *ctx);
 void fuse_backed_show_options(struct seq_file *m, struct fuse_conn *fc);
 void fuse_backed_umount(struct fuse_conn *fc);
+struct fuse_backed_conn *fuse_backed_conn_new(void);
+void fuse_backed_conn_put(struct fuse_backed_conn *fbc);
 void fuse_backed_conn_free(struct fuse_conn *fc);
 
+/* backed_register.c */
+struct fuse_backing *fuse_backing_new(struct file *file, u64 ops);
+int fuse_backing_register(struct fuse_conn *fc, struct fuse_backing_open *open);
+int fuse_backing_unregister(struct fuse_conn *fc, u32 id);
+void fuse_backing_unregister_all(struct fuse_conn *fc);
+int fuse_backed_default_route(const struct fuse_backed_call *call);
+bool fuse_backed_daemon_knows(const struct inode *inode);
+
+/* backed_entry.c; fuse_entry_backing_reply() is in dev.h */
+void fuse_entry_backing_arg(struct fuse_conn *fc, struct fuse_args *args,
+			    struct fuse_entry_backing_out *out);
+int fuse_entry_no_node(const struct fuse_args *args);
+struct inode *fuse_entry_iget(struct super_block *sb, struct fuse_entry_out *entry,
+			      const struct fuse_args *args, u64 attr_version,
+			      u64 evict_ctr);
+bool fuse_entry_same_backing(struct inode *inode,
+			     const struct fuse_entry_out *entry,
+			     const struct fuse_args *args);
+bool fuse_backed_no_readdirplus(const struct fuse_conn *fc);
+int fuse_backed_open_daemon(struct inode *inode, struct file *file);
+void fuse_backed_opened_daemon(struct inode *inode, struct file *file);
+bool fuse_backed_opens(const struct inode *inode);
+void fuse_backed_init_dir(struct inode *inode);
+void fuse_backed_init(void);
+
 /* backed_node.c */
-void fuse_backed_init_inode(struct inode *inode, struct fuse_backing *fb,
-			    struct dentry *backing);
-struct inode *fuse_backed_iget(struct super_block *sb, struct fuse_backing *fb,
-			       struct dentry *backing);
+void fuse_backed_init_inode(struct inode *inode, const struct fuse_backed *what);
+struct inode *fuse_backed_iget(struct inode *dir, struct dentry *backing);
 void fuse_backed_copyattr(struct inode *inode);
 void fuse_backed_evict(struct inode *inode);
 
@@ -188,6 +255,7 @@ void fuse_backed_show_refusals(struct seq_file *m,
 			       const struct fuse_backed_conn *fbc);
 
 /* backed_control.c; fuse_backed_control() is in dev.h */
+u64 fuse_backed_all_ops(void);
 long fuse_backed_dir_ioctl(struct file *file, unsigned int cmd,
 			   unsigned long arg);
 
@@ -314,6 +382,75 @@ static inline bool fuse_inode_backed(const struct inode *inode)
 static inline bool fuse_inode_kernel_made(const struct inode *inode)
 {
 	return false;
+}
+
+static inline bool fuse_backed_nodeid(const struct fuse_conn *fc, u64 nodeid)
+{
+	return false;
+}
+
+static inline bool fuse_backed_names(const struct inode *dir)
+{
+	return false;
+}
+
+static inline bool fuse_entry_stale(const struct inode *inode, int generation,
+				    struct fuse_attr *attr)
+{
+	return fuse_stale_inode(inode, generation, attr);
+}
+
+static inline void fuse_entry_backing_arg(struct fuse_conn *fc,
+					  struct fuse_args *args,
+					  struct fuse_entry_backing_out *out)
+{
+}
+
+static inline int fuse_entry_no_node(const struct fuse_args *args)
+{
+	return 0;
+}
+
+static inline struct inode *fuse_entry_iget(struct super_block *sb,
+					    struct fuse_entry_out *entry,
+					    const struct fuse_args *args,
+					    u64 attr_version, u64 evict_ctr)
+{
+	struct inode *inode = fuse_iget(sb, entry->nodeid, entry->generation,
+					&entry->attr, ATTR_TIMEOUT(entry),
+					attr_version, evict_ctr);
+
+	return inode ?: ERR_PTR(-ENOMEM);
+}
+
+static inline bool fuse_entry_same_backing(struct inode *inode,
+					   const struct fuse_entry_out *entry,
+					   const struct fuse_args *args)
+{
+	return true;
+}
+
+static inline bool fuse_backed_no_readdirplus(const struct fuse_conn *fc)
+{
+	return false;
+}
+
+static inline void fuse_backed_opened_daemon(struct inode *inode,
+					     struct file *file)
+{
+}
+
+static inline bool fuse_backed_opens(const struct inode *inode)
+{
+	return false;
+}
+
+static inline void fuse_backed_copyattr(struct inode *inode)
+{
+}
+
+static inline void fuse_backed_init(void)
+{
 }
 
 static inline int fuse_backed_parse_fd(struct fs_context *fsc,

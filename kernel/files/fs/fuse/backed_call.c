@@ -30,10 +30,16 @@ static struct fuse_conn *fuse_backed_call_conn(const struct fuse_backed_call *ca
 int fuse_backed_route(struct fuse_backed_call *call)
 {
 	struct fuse_conn *fc = fuse_backed_call_conn(call);
-	int verdict = fuse_filter_pre(fc, call);
+	int verdict;
 
+	/* The daemon has given its node id to another file */
+	if (fuse_is_bad(call->dir ?: call->inode))
+		return -EIO;
+
+	verdict = fuse_filter_pre(fc, call);
 	switch (verdict) {
 	case FUSE_FILTER_DEFAULT:
+		return fuse_backed_default_route(call);
 	case FUSE_FILTER_BACKING:
 		return FUSE_ROUTE_BACKING;
 	case FUSE_FILTER_DAEMON:
@@ -51,12 +57,12 @@ int fuse_backed_route(struct fuse_backed_call *call)
  * @fc: connection
  * @nodeid: node id that a request is for
  *
- * Return: true for a backed inode, about which they were asked before the daemon
- * was chosen
+ * Return: true for an inode all of whose operations are routed, so that they were
+ * asked before the daemon was chosen
  */
 bool fuse_backed_asked(const struct fuse_conn *fc, u64 nodeid)
 {
-	return fc->backed && nodeid == FUSE_ROOT_ID;
+	return nodeid == FUSE_ROOT_ID && fc->backed && READ_ONCE(fc->backed->root);
 }
 
 /**

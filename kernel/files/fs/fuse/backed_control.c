@@ -22,16 +22,30 @@ static const u8 fuse_backed_ops[] = {
 	FUSE_COPY_FILE_RANGE_64,
 };
 
+/**
+ * fuse_backed_all_ops - opcodes that a backing can serve
+ *
+ * Return: bit N for opcode N
+ */
+u64 fuse_backed_all_ops(void)
+{
+	u64 ops = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(fuse_backed_ops); i++)
+		ops |= BIT_ULL(fuse_backed_ops[i]);
+	return ops;
+}
+
 static long fuse_backed_query(void __user *arg, size_t size)
 {
 	struct fuse_bpf_query query = {
 		.abi = FUSE_BPF_ABI,
-		.features = FUSE_BPF_BACKED_ROOT | FUSE_BPF_DAEMONLESS,
+		.features = FUSE_BPF_BACKED_ROOT | FUSE_BPF_DAEMONLESS |
+			    FUSE_BPF_BACKING_IDS,
+		.backed_ops = { fuse_backed_all_ops() },
 	};
-	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(fuse_backed_ops); i++)
-		query.backed_ops[0] |= BIT_ULL(fuse_backed_ops[i]);
 	fuse_filter_query(&query);
 	return copy_struct_to_user(arg, size, &query, sizeof(query), NULL);
 }
@@ -67,6 +81,41 @@ static long fuse_backed_stats(struct fuse_conn *fc, void __user *arg, size_t siz
 	}
 	stats.nr = FUSE_BACKED_NR_OPS;
 	return copy_struct_to_user(arg, size, &stats, sizeof(stats), NULL);
+}
+
+static long fuse_backed_open_id(struct fuse_conn *fc, void __user *arg, size_t size)
+{
+	struct fuse_backing_open open;
+	int err;
+
+	err = copy_struct_from_user(&open, sizeof(open), arg, size);
+	if (err)
+		return err;
+	if (open.flags || open.reserved)
+		return -EINVAL;
+
+	err = fuse_backing_register(fc, &open);
+	if (err)
+		return err;
+
+	/* The caller must learn the id, or not have got one */
+	err = copy_struct_to_user(arg, size, &open, sizeof(open), NULL);
+	if (err)
+		fuse_backing_unregister(fc, open.id);
+	return err;
+}
+
+static long fuse_backed_close_id(struct fuse_conn *fc, void __user *arg, size_t size)
+{
+	struct fuse_backing_close close;
+	int err;
+
+	err = copy_struct_from_user(&close, sizeof(close), arg, size);
+	if (err)
+		return err;
+	if (close.flags)
+		return -EINVAL;
+	return fuse_backing_unregister(fc, close.id);
 }
 
 static long fuse_backed_list(struct fuse_conn *fc, void __user *arg, size_t size)
@@ -156,6 +205,10 @@ long fuse_backed_control(struct fuse_conn *fc, struct inode *dir,
 		return -ENODEV;
 	if (fuse_backed_is(cmd, FUSE_IOC_STATS))
 		return fuse_backed_stats(fc, argp, size);
+	if (fuse_backed_is(cmd, FUSE_IOC_BACKING_OPEN))
+		return fuse_backed_open_id(fc, argp, size);
+	if (fuse_backed_is(cmd, FUSE_IOC_BACKING_CLOSE))
+		return fuse_backed_close_id(fc, argp, size);
 	if (fuse_backed_is(cmd, FUSE_IOC_FILTER_ATTACH))
 		return fuse_backed_attach(fc, dir, argp, size);
 	if (fuse_backed_is(cmd, FUSE_IOC_FILTER_DETACH))

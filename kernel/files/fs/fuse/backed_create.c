@@ -163,7 +163,7 @@ static struct dentry *fuse_backed_instantiate(struct inode *dir,
 	struct dentry *alias = NULL;
 	struct inode *inode;
 
-	inode = fuse_backed_iget(dir->i_sb, fbk->fb, backing);
+	inode = fuse_backed_iget(dir, backing);
 	if (!inode) {
 		/* It exists; whoever looks for it next will find it */
 		d_drop(entry);
@@ -311,8 +311,7 @@ int fuse_backed_link(struct dentry *entry, struct inode *dir,
 	};
 
 	/* A file of the daemon's cannot have a name on the backing */
-	if (!fuse_inode_backed(inode) ||
-	    fuse_backed(inode)->fb->mnt != fuse_backed(dir)->fb->mnt)
+	if (!fuse_inode_kernel_made(inode) || !fuse_backed_alike(inode, dir))
 		return fuse_backed_refuse(dir, FUSE_LINK, FUSE_REFUSED_ACROSS,
 					  -EXDEV);
 
@@ -339,8 +338,7 @@ static int fuse_backed_open_tmpfile(struct inode *dir, struct file *file,
 	if (IS_ERR(backing))
 		return PTR_ERR(backing);
 
-	inode = fuse_backed_iget(dir->i_sb, fuse_backed(dir)->fb,
-				 backing->f_path.dentry);
+	inode = fuse_backed_iget(dir, backing->f_path.dentry);
 	if (!inode) {
 		fput(backing);
 		return -ENOMEM;

@@ -116,15 +116,17 @@ static int fuse_backed_open(struct inode *inode, struct file *file)
 		.in = &in,
 		.args = &args,
 	};
-	int err, ret;
+	int route, err, ret;
 
 	err = generic_file_open(inode, file);
 	if (err)
 		return err;
 
-	err = fuse_backed_route_backing(&call);
-	if (err)
-		return err;
+	route = fuse_backed_route(&call);
+	if (route < 0)
+		return route;
+	if (route == FUSE_ROUTE_DAEMON)
+		return fuse_backed_open_daemon(inode, file);
 
 	file->f_flags |= add_flags;
 	err = fuse_backed_open_backing(inode, file);

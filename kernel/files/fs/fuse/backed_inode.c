@@ -37,6 +37,9 @@ static int fuse_backed_permission(struct mnt_idmap *idmap, struct inode *inode,
 	if (!real)
 		return -ECHILD;
 
+	if (fuse_is_bad(inode))
+		return -EIO;
+
 	if (!fuse_allow_current_process(get_fuse_conn(inode)))
 		return -EACCES;
 

@@ -11,7 +11,6 @@
 #include "dev.h"
 #include "filter.h"
 
-#include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
@@ -121,28 +120,12 @@ int fuse_backed_check_context(struct fs_context *fsc)
 	return 0;
 }
 
-static struct fuse_backing *fuse_backed_register(struct file *file)
-{
-	struct fuse_backing *fb = kzalloc_obj(*fb, GFP_KERNEL_ACCOUNT);
-	struct cred *cred = prepare_creds();
-
-	if (!fb || !cred) {
-		if (cred)
-			abort_creds(cred);
-		kfree(fb);
-		return NULL;
-	}
-
-	/* Quotas and reserved blocks are the caller's, not the mounter's */
-	cap_lower(cred->cap_effective, CAP_SYS_RESOURCE);
-	fb->file = get_file(file);
-	fb->mnt = file->f_path.mnt;
-	fb->cred = cred;
-	refcount_set(&fb->count, 1);
-	return fb;
-}
-
-static struct fuse_backed_conn *fuse_backed_conn_new(struct file *backing)
+/**
+ * fuse_backed_conn_new - make what a connection needs to have backed inodes
+ *
+ * Return: all zero, NULL if out of memory
+ */
+struct fuse_backed_conn *fuse_backed_conn_new(void)
 {
 	struct fuse_backed_conn *fbc = kzalloc_obj(*fbc, GFP_KERNEL_ACCOUNT);
 
@@ -152,15 +135,26 @@ static struct fuse_backed_conn *fuse_backed_conn_new(struct file *backing)
 	fbc->stats = __alloc_percpu_gfp(sizeof(*fbc->stats) * FUSE_BACKED_NR_OPS,
 					__alignof__(*fbc->stats),
 					GFP_KERNEL_ACCOUNT);
-	fbc->root = fuse_backed_register(backing);
-	if (fbc->stats && fbc->root &&
-	    !percpu_counter_init(&fbc->files, 0, GFP_KERNEL_ACCOUNT))
+	if (fbc->stats && !percpu_counter_init(&fbc->files, 0, GFP_KERNEL_ACCOUNT))
 		return fbc;
 
-	fuse_backing_put(fbc->root);
 	free_percpu(fbc->stats);
 	kfree(fbc);
 	return NULL;
+}
+
+/**
+ * fuse_backed_conn_put - free what fuse_backed_conn_new() made
+ * @fbc: what nobody uses, or NULL
+ */
+void fuse_backed_conn_put(struct fuse_backed_conn *fbc)
+{
+	if (!fbc)
+		return;
+
+	percpu_counter_destroy(&fbc->files);
+	free_percpu(fbc->stats);
+	kfree(fbc);
 }
 
 /**
@@ -173,25 +167,31 @@ static struct fuse_backed_conn *fuse_backed_conn_new(struct file *backing)
 int fuse_backed_fill_super(struct super_block *sb, struct fuse_fs_context *ctx)
 {
 	struct fuse_conn *fc = get_fuse_conn_super(sb);
+	struct fuse_backed what = { .names = true };
 	struct fuse_backed_conn *fbc;
-	struct dentry *dentry;
 
 	if (!ctx->backing)
 		return 0;
 
-	fbc = fuse_backed_conn_new(ctx->backing);
+	fbc = fuse_backed_conn_new();
 	if (!fbc)
 		return -ENOMEM;
 	fbc->daemonless = ctx->daemonless;
 	/* The control file system has the connection already */
 	smp_store_release(&fc->backed, fbc);
 
-	dentry = ctx->backing->f_path.dentry;
-	sb->s_stack_depth = dentry->d_sb->s_stack_depth + 1;
+	/* On failure, fuse_backed_umount() and fuse_backed_conn_free() follow */
+	what.fb = fuse_backing_new(ctx->backing, FUSE_BACKING_ALL_OPS);
+	if (!what.fb)
+		return -ENOMEM;
+
+	fbc->root = what.fb;
+	what.dentry = ctx->backing->f_path.dentry;
+	sb->s_stack_depth = what.dentry->d_sb->s_stack_depth + 1;
 	/* Those of FUSE would ask the daemon about nodes that it has no name for */
 	sb->s_export_op = &fuse_backed_export_ops;
-	fuse_backed_restrict_super(sb, fc->backed->root);
-	fuse_backed_init_inode(d_inode(sb->s_root), fc->backed->root, dentry);
+	fuse_backed_restrict_super(sb, fbc->root);
+	fuse_backed_init_inode(d_inode(sb->s_root), &what);
 
 	if (ctx->daemonless)
 		fuse_chan_abort(fc->chan, false);
@@ -205,7 +205,7 @@ int fuse_backed_fill_super(struct super_block *sb, struct fuse_fs_context *ctx)
  */
 void fuse_backed_show_options(struct seq_file *m, struct fuse_conn *fc)
 {
-	if (!fc->backed)
+	if (!fc->backed || !fc->backed->root)
 		return;
 
 	seq_puts(m, ",backing=");
@@ -226,6 +226,7 @@ void fuse_backed_umount(struct fuse_conn *fc)
 	struct fuse_backing *root;
 
 	fuse_filter_end(fc);
+	fuse_backing_unregister_all(fc);
 	if (!fc->backed)
 		return;
 
@@ -243,10 +244,5 @@ void fuse_backed_umount(struct fuse_conn *fc)
  */
 void fuse_backed_conn_free(struct fuse_conn *fc)
 {
-	if (!fc->backed)
-		return;
-
-	percpu_counter_destroy(&fc->backed->files);
-	free_percpu(fc->backed->stats);
-	kfree(fc->backed);
+	fuse_backed_conn_put(fc->backed);
 }

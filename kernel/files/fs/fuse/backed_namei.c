@@ -165,7 +165,7 @@ static struct dentry *fuse_backed_lookup_backing(struct inode *dir,
 
 	/* Unlike a negative dentry, a positive one stays so while it is pinned */
 	if (d_is_positive(backing)) {
-		inode = fuse_backed_iget(dir->i_sb, fbk->fb, backing);
+		inode = fuse_backed_iget(dir, backing);
 		if (!inode) {
 			dput(backing);
 			return ERR_PTR(-ENOMEM);
@@ -247,8 +247,7 @@ struct dentry *fuse_backed_lookup(struct inode *dir, struct dentry *entry,
 	if (route < 0)
 		return ERR_PTR(route);
 	if (route == FUSE_ROUTE_DAEMON) {
-		/* The daemon was never told of a directory the kernel made */
-		if (fuse_inode_kernel_made(dir))
+		if (!fuse_backed_daemon_knows(dir))
 			return ERR_PTR(fuse_backed_refuse(dir, FUSE_LOOKUP,
 							  FUSE_REFUSED_UNNAMED,
 							  -EIO));
@@ -346,10 +345,11 @@ bool fuse_backed_revalidate(struct inode *dir, const struct qstr *name,
 	}
 	if (route == FUSE_ROUTE_DAEMON) {
 		*ret = 0;
-		return inode && fuse_inode_backed(inode);
+		return inode && fuse_inode_kernel_made(inode);
 	}
 
-	if (inode && !fuse_inode_backed(inode))
+	if (inode && !(fuse_inode_kernel_made(inode) &&
+		       fuse_backed_alike(inode, dir)))
 		*ret = 0;
 	else if (fuse_backed_name_valid(dir, entry))
 		*ret = inode ? fuse_backed_keep_owner(inode, flags) : 1;

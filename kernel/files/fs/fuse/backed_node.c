@@ -66,13 +66,21 @@ static void fuse_backed_init_ops(struct inode *inode, dev_t rdev)
 	switch (inode->i_mode & S_IFMT) {
 	case S_IFREG:
 		fuse_init_file_inode(inode, 0);
-		/* The page cache is the backing's; ours would ask the daemon */
-		inode->i_data.a_ops = &empty_aops;
+		/*
+		 * The page cache is the backing's; ours would ask the daemon. If
+		 * it has opened a file, it may be asked, to map the file.
+		 */
+		if (!fuse_backed_daemon_knows(inode))
+			inode->i_data.a_ops = &empty_aops;
 		inode->i_op = &fuse_backed_common_iops;
 		inode->i_fop = &fuse_backed_file_fops;
 		break;
 	case S_IFDIR:
 		fuse_init_dir(inode);
+		if (!fuse_backed_names(inode)) {
+			fuse_backed_init_dir(inode);
+			break;
+		}
 		inode->i_op = &fuse_backed_dir_iops;
 		inode->i_fop = &fuse_backed_dir_fops;
 		break;
@@ -89,20 +97,19 @@ static void fuse_backed_init_ops(struct inode *inode, dev_t rdev)
 /**
  * fuse_backed_init_inode - turn an inode into a backed one
  * @inode: a new inode, or the root of a mount that is being made
- * @fb: registration that @backing was reached by
- * @backing: positive dentry
+ * @what: registration, positive dentry that was reached by it, and the rest
  *
- * Takes references to @fb and @backing, which fuse_backed_evict() drops.
- * Nobody else may see @inode yet.
+ * Takes references to both, which fuse_backed_evict() drops. Nobody else may see
+ * @inode yet.
  */
-void fuse_backed_init_inode(struct inode *inode, struct fuse_backing *fb,
-			    struct dentry *backing)
+void fuse_backed_init_inode(struct inode *inode, const struct fuse_backed *what)
 {
 	struct fuse_inode *fi = get_fuse_inode(inode);
-	const struct inode *real = d_inode(backing);
+	const struct inode *real = d_inode(what->dentry);
 
-	fi->backed.fb = fuse_backing_get(fb);
-	fi->backed.dentry = dget(backing);
+	fi->backed = *what;
+	fuse_backing_get(what->fb);
+	dget(what->dentry);
 	fi->orig_ino = real->i_ino;
 	inode->i_ino = real->i_ino;
 	inode->i_mode = real->i_mode;
@@ -121,43 +128,56 @@ void fuse_backed_init_inode(struct inode *inode, struct fuse_backing *fb,
 
 /*
  * Kernel-made inodes are hashed by the address of the backing's inode, which
- * the reference to the backing dentry keeps in place.
+ * the reference to the backing dentry keeps in place. What is reached by two
+ * registrations has an inode for each: they differ in who may do what.
  */
-static int fuse_backed_test(struct inode *inode, void *real)
+static int fuse_backed_test(struct inode *inode, void *data)
 {
-	return inode->i_private == real;
+	const struct fuse_backed *what = data;
+	const struct fuse_backed *fbk = fuse_backed(inode);
+
+	return inode->i_private == d_inode(what->dentry) &&
+	       fbk->fb == what->fb && fbk->tag == what->tag;
 }
 
-static int fuse_backed_set(struct inode *inode, void *real)
+static int fuse_backed_set(struct inode *inode, void *data)
 {
-	const struct inode *backing = real;
+	const struct fuse_backed *what = data;
+	struct inode *real = d_inode(what->dentry);
+	struct fuse_inode *fi = get_fuse_inode(inode);
 
 	inode->i_private = real;
-	get_fuse_inode(inode)->nodeid = FUSE_NODEID_KERNEL | backing->i_ino;
+	fi->nodeid = FUSE_NODEID_KERNEL | real->i_ino;
+	/* fuse_backed_test() may look before the rest is filled in */
+	fi->backed.fb = what->fb;
+	fi->backed.tag = what->tag;
 	return 0;
 }
 
 /**
  * fuse_backed_iget - the inode for an object of the backing
- * @sb: super block of the mount
- * @fb: registration that @backing was reached by
+ * @dir: backed directory in which it was found or made
  * @backing: positive dentry; all its hard links give the same inode
  *
  * Return: an inode with a reference for the caller, NULL if out of memory
  */
-struct inode *fuse_backed_iget(struct super_block *sb, struct fuse_backing *fb,
-			       struct dentry *backing)
+struct inode *fuse_backed_iget(struct inode *dir, struct dentry *backing)
 {
-	struct inode *real = d_inode(backing);
+	struct fuse_backed what = {
+		.fb = fuse_backed(dir)->fb,
+		.dentry = backing,
+		.tag = fuse_backed(dir)->tag,
+		.names = true,
+	};
 	struct inode *inode;
 
-	inode = iget5_locked(sb, (unsigned long)real, fuse_backed_test,
-			     fuse_backed_set, real);
+	inode = iget5_locked(dir->i_sb, (unsigned long)d_inode(backing),
+			     fuse_backed_test, fuse_backed_set, &what);
 	if (!inode)
 		return NULL;
 
 	if (inode_state_read_once(inode) & I_NEW) {
-		fuse_backed_init_inode(inode, fb, backing);
+		fuse_backed_init_inode(inode, &what);
 		unlock_new_inode(inode);
 	} else {
 		fuse_backed_copyattr(inode);

@@ -68,7 +68,7 @@ static int fuse_backed_remove(struct inode *dir, struct dentry *entry, u32 opcod
 	int err;
 
 	/* A name that the daemon answers for is not the backing's to remove */
-	if (!fuse_inode_backed(d_inode(entry)))
+	if (!fuse_inode_kernel_made(d_inode(entry)))
 		return fuse_backed_refuse(dir, opcode, FUSE_REFUSED_DAEMONS,
 					  -EOPNOTSUPP);
 
@@ -139,12 +139,11 @@ static int fuse_backed_may_rename(const struct inode *olddir,
 	const struct inode *target = d_inode(newent);
 	int err;
 
-	if (!fuse_inode_backed(newdir) ||
-	    fuse_backed(olddir)->fb->mnt != fuse_backed(newdir)->fb->mnt)
+	if (!fuse_backed_names(newdir) || !fuse_backed_alike(olddir, newdir))
 		return fuse_backed_refuse(olddir, FUSE_RENAME2,
 					  FUSE_REFUSED_ACROSS, -EXDEV);
-	if (!fuse_inode_backed(d_inode(oldent)) ||
-	    (target && !fuse_inode_backed(target)))
+	if (!fuse_inode_kernel_made(d_inode(oldent)) ||
+	    (target && !fuse_inode_kernel_made(target)))
 		return fuse_backed_refuse(olddir, FUSE_RENAME2,
 					  FUSE_REFUSED_DAEMONS, -EOPNOTSUPP);
 

@@ -24,9 +24,13 @@ static int fuse_filter_plain_ask(struct fuse_backed_call *call, struct inode *in
 	return verdict == FUSE_FILTER_BACKING ? -EIO : min(verdict, 0);
 }
 
-static bool fuse_filter_plain(const struct inode *inode)
+/*
+ * What comes here is the daemon's to answer, also where the inode is backed: a
+ * file that the daemon opened, a directory whose names are the daemon's.
+ */
+static bool fuse_filter_on(void)
 {
-	return static_branch_unlikely(&fuse_filter_key) && !fuse_inode_backed(inode);
+	return static_branch_unlikely(&fuse_filter_key);
 }
 
 /* Tell postfilters what a name stands for, as far as the kernel knows. */
@@ -87,7 +91,7 @@ static noinline struct dentry *fuse_filter_plain_lookup(struct inode *dir,
 struct dentry *fuse_filter_lookup(struct inode *dir, struct dentry *entry,
 				  unsigned int flags)
 {
-	if (fuse_filter_plain(dir))
+	if (fuse_filter_on())
 		return fuse_filter_plain_lookup(dir, entry, flags);
 	return fuse_lookup(dir, entry, flags);
 }
@@ -144,7 +148,7 @@ int fuse_filter_permission(struct mnt_idmap *idmap, struct inode *inode, int mas
 {
 	int err = fuse_permission(idmap, inode, mask);
 
-	if (!err && fuse_filter_plain(inode))
+	if (!err && fuse_filter_on())
 		err = fuse_filter_plain_permission(inode, mask);
 	return err;
 }
@@ -181,7 +185,7 @@ static noinline int fuse_filter_plain_getattr(struct mnt_idmap *idmap,
 int fuse_filter_getattr(struct mnt_idmap *idmap, const struct path *path,
 			struct kstat *stat, u32 request_mask, unsigned int flags)
 {
-	if (fuse_filter_plain(d_inode(path->dentry)))
+	if (fuse_filter_on())
 		return fuse_filter_plain_getattr(idmap, path, stat, request_mask,
 						 flags);
 	return fuse_getattr(idmap, path, stat, request_mask, flags);
@@ -202,7 +206,7 @@ ssize_t fuse_filter_listxattr(struct dentry *entry, char *list, size_t size)
 {
 	ssize_t ret = fuse_listxattr(entry, list, size);
 
-	if (ret > 0 && size && fuse_filter_plain(d_inode(entry)))
+	if (ret > 0 && size && fuse_filter_on())
 		ret = fuse_filter_xattr_names(d_inode(entry), list, ret);
 	return ret;
 }
@@ -253,7 +257,7 @@ static noinline int fuse_filter_plain_readdir(struct file *file,
  */
 int fuse_filter_readdir(struct file *file, struct dir_context *ctx)
 {
-	if (fuse_filter_plain(file_inode(file)) &&
+	if (fuse_filter_on() &&
 	    fuse_filter_asked(get_fuse_conn(file_inode(file)), FUSE_FILTER_OP_DIRENT))
 		return fuse_filter_plain_readdir(file, ctx);
 	return fuse_readdir(file, ctx);
@@ -319,7 +323,7 @@ static ssize_t fuse_filter_rw_iter(struct kiocb *iocb, struct iov_iter *iter,
  */
 ssize_t fuse_filter_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
-	if (fuse_filter_plain(file_inode(iocb->ki_filp)))
+	if (fuse_filter_on())
 		return fuse_filter_rw_iter(iocb, to, FUSE_READ, fuse_file_read_iter);
 	return fuse_file_read_iter(iocb, to);
 }
@@ -333,7 +337,7 @@ ssize_t fuse_filter_read_iter(struct kiocb *iocb, struct iov_iter *to)
  */
 ssize_t fuse_filter_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
-	if (fuse_filter_plain(file_inode(iocb->ki_filp)))
+	if (fuse_filter_on())
 		return fuse_filter_rw_iter(iocb, from, FUSE_WRITE,
 					   fuse_file_write_iter);
 	return fuse_file_write_iter(iocb, from);
@@ -366,7 +370,7 @@ ssize_t fuse_filter_splice_read(struct file *in, loff_t *ppos,
 				struct pipe_inode_info *pipe, size_t len,
 				unsigned int flags)
 {
-	int err = fuse_filter_plain(file_inode(in)) ?
+	int err = fuse_filter_on() ?
 		  fuse_filter_may(in, FUSE_READ, *ppos, len) : 0;
 
 	return err ?: fuse_splice_read(in, ppos, pipe, len, flags);
@@ -385,7 +389,7 @@ ssize_t fuse_filter_splice_read(struct file *in, loff_t *ppos,
 ssize_t fuse_filter_splice_write(struct pipe_inode_info *pipe, struct file *out,
 				 loff_t *ppos, size_t len, unsigned int flags)
 {
-	int err = fuse_filter_plain(file_inode(out)) ?
+	int err = fuse_filter_on() ?
 		  fuse_filter_may(out, FUSE_WRITE, *ppos, len) : 0;
 
 	return err ?: fuse_splice_write(pipe, out, ppos, len, flags);
@@ -422,7 +426,7 @@ static noinline int fuse_filter_plain_mmap(struct file *file,
  */
 int fuse_filter_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	int err = fuse_filter_plain(file_inode(file)) ?
+	int err = fuse_filter_on() ?
 		  fuse_filter_plain_mmap(file, vma) : 0;
 
 	return err ?: fuse_file_mmap(file, vma);

@@ -3,11 +3,11 @@
  * Backed inodes and filters for FUSE: what user space, filters and the kernel
  * share.
  *
- * The requests below go to a FUSE device file or to any backed directory of a
- * mount; a mount without a daemon has only the latter. Each request's number
- * carries the size of its argument: a kernel takes a larger argument whose
- * unknown part is zero, and a smaller one as if its missing part were zero.
- * Reserved fields and unknown flags must be zero.
+ * The requests below go to a FUSE device file or to any directory of a mount whose
+ * names are the backing's; a mount without a daemon has only the latter. Each
+ * request's number carries the size of its argument: a kernel takes a larger
+ * argument whose unknown part is zero, and a smaller one as if its missing part
+ * were zero. Reserved fields and unknown flags must be zero.
  *
  * Common errors: ENOTTY the kernel does not know the request, E2BIG a part of
  * the argument that this kernel does not know is not zero, EFAULT the argument
@@ -96,6 +96,7 @@ enum fuse_filter_data {
 #define FUSE_BPF_FILTERS	(1ULL << 2) /* FUSE_IOC_FILTER_* */
 #define FUSE_BPF_FILTER_PLAIN	(1ULL << 3) /* filters on mounts without backing */
 #define FUSE_BPF_FILTER_DIRS	(1ULL << 4) /* FUSE_FILTER_DIRECTORY */
+#define FUSE_BPF_BACKING_IDS	(1ULL << 5) /* FUSE_IOC_BACKING_*, replies that name ids */
 
 /**
  * struct fuse_bpf_query - what this kernel can do
@@ -140,6 +141,131 @@ struct fuse_op_stats {
 struct fuse_bpf_stats {
 	__u64 ops;
 	__u32 nr;
+	__u32 reserved;
+};
+
+/*
+ * Opcodes that a backing serves all or none of. They are macros for those who
+ * have included <linux/fuse.h>.
+ *
+ * Without FILE, files are opened by the daemon, which then serves the open file:
+ * all that is done with a file goes where its open went. Without NAMES, what is in
+ * a directory is the daemon's to say, as in a reply without
+ * %FUSE_BACKING_INHERIT.
+ */
+#define FUSE_BACKING_FILE_OPS						\
+	((1ULL << FUSE_OPEN) | (1ULL << FUSE_READ) |			\
+	 (1ULL << FUSE_WRITE) | (1ULL << FUSE_RELEASE) |		\
+	 (1ULL << FUSE_FSYNC) | (1ULL << FUSE_FLUSH) |			\
+	 (1ULL << FUSE_GETLK) | (1ULL << FUSE_SETLK) |			\
+	 (1ULL << FUSE_SETLKW) | (1ULL << FUSE_FALLOCATE) |		\
+	 (1ULL << FUSE_LSEEK) | (1ULL << FUSE_COPY_FILE_RANGE) |	\
+	 (1ULL << FUSE_COPY_FILE_RANGE_64))
+#define FUSE_BACKING_NAME_OPS						\
+	((1ULL << FUSE_LOOKUP) | (1ULL << FUSE_SYMLINK) |		\
+	 (1ULL << FUSE_MKNOD) | (1ULL << FUSE_MKDIR) |			\
+	 (1ULL << FUSE_UNLINK) | (1ULL << FUSE_RMDIR) |			\
+	 (1ULL << FUSE_RENAME) | (1ULL << FUSE_RENAME2) |		\
+	 (1ULL << FUSE_LINK) | (1ULL << FUSE_CREATE) |			\
+	 (1ULL << FUSE_TMPFILE) | (1ULL << FUSE_OPENDIR) |		\
+	 (1ULL << FUSE_READDIR) | (1ULL << FUSE_READDIRPLUS) |		\
+	 (1ULL << FUSE_RELEASEDIR) | (1ULL << FUSE_FSYNCDIR))
+
+/**
+ * struct fuse_backing_open - argument of %FUSE_IOC_BACKING_OPEN
+ * @fd: file, directory, symbolic link or special file; O_PATH will do
+ * @flags: zero
+ * @ops: bit N of the 128: the backing serves opcode N; all zero: all that it can.
+ *	Only %FUSE_BACKING_FILE_OPS and %FUSE_BACKING_NAME_OPS can be left out of
+ *	fuse_bpf_query.backed_ops, each as a whole
+ * @id: out: id for replies, not 0; those of FUSE_DEV_IOC_BACKING_OPEN are from the
+ *	same space
+ * @reserved: zero
+ *
+ * The first registration on a connection makes it take struct
+ * fuse_entry_backing_out in replies, also to requests that were sent before, and
+ * ends the use of READDIRPLUS, which cannot name a backing.
+ *
+ * What the id stands for is accessed with the credentials of the caller of the
+ * ioctl. It is kept until the id is closed and the last inode that it backs is
+ * gone; the last umount closes all ids of this kind. The id of a regular file also serves in
+ * replies to OPEN with FOPEN_PASSTHROUGH.
+ *
+ * The mount must be declared to be stacked: by FUSE_PASSTHROUGH and
+ * max_stack_depth at INIT, or by the mount option "backing".
+ *
+ * Errors: EPERM no CAP_SYS_ADMIN in the initial user namespace, or a mount of
+ * another one, or not declared to be stacked; EBADF; EINVAL @ops cannot work, or
+ * @fd is something without a path, like a socket; EOPNOTSUPP a directory that
+ * folds case or compares names by rules of its own, or the daemon has chosen
+ * FUSE_WRITEBACK_CACHE; ELOOP on this mount or another backed one, or stacked as
+ * deep as this mount has declared to be, or deeper; ENODEV unmounted.
+ */
+struct fuse_backing_open {
+	__s32 fd;
+	__u32 flags;
+	__u64 ops[2];
+	__u32 id;
+	__u32 reserved;
+};
+
+/**
+ * struct fuse_backing_close - argument of %FUSE_IOC_BACKING_CLOSE
+ * @id: id to close, also one of FUSE_DEV_IOC_BACKING_OPEN
+ * @flags: zero
+ *
+ * Inodes that the id has been given to stay backed. Errors: EPERM no
+ * CAP_SYS_ADMIN, ENOENT no such id.
+ */
+struct fuse_backing_close {
+	__u32 id;
+	__u32 flags;
+};
+
+/* fuse_entry_backing_out.flags */
+#define FUSE_BACKING_INHERIT	(1U << 0) /* names below are the backing's, too */
+#define FUSE_BACKING_STOP	(1U << 1) /* no backing: the daemon serves the node */
+#define FUSE_BACKING_KEEP	(1U << 2) /* backed or not, as the kernel has it */
+
+/**
+ * struct fuse_entry_backing_out - optional last part of replies that name a node
+ * @backing_id: id from %FUSE_IOC_BACKING_OPEN; 0 with STOP or KEEP
+ * @flags: FUSE_BACKING_*, of STOP and KEEP at most one, and alone
+ * @tag: what the daemon calls this backing, for filters; inherited. 0 with STOP or
+ *	KEEP
+ * @filter_id: zero
+ * @reserved: zero
+ *
+ * It follows struct fuse_entry_out in replies to LOOKUP, MKNOD, MKDIR, SYMLINK and
+ * LINK, and struct fuse_open_out in those to CREATE and TMPFILE. A reply without
+ * it means the same as STOP.
+ *
+ * The node is backed from its instantiation on. Its type is that of the backing,
+ * and so are its attributes, at each call; of those in struct fuse_entry_out, only
+ * the type counts. Without INHERIT, what is in a directory is the daemon's: it is
+ * asked to look up, make, remove, rename and list names. With INHERIT, the kernel
+ * finds the names in the backing and does not tell the daemon of what it finds
+ * there.
+ *
+ * A file that was created is opened by the kernel on the backing, if the backing
+ * serves OPEN; the daemon's handle is released.
+ *
+ * Nodes never change: a reply that gives a node another backing, tag or flags than
+ * it has, backs a plain one or the reverse, is taken as the reuse of the node id
+ * for another file. Operations on the old inode end with EIO. An inode that is gone
+ * is nothing to KEEP: the new one is plain.
+ *
+ * The operation fails with EIO, and the daemon gets FORGET and RELEASE for what
+ * its reply has named, if the part is cut short, has unknown flags or combinations,
+ * an unknown id or one of FUSE_DEV_IOC_BACKING_OPEN; if the types differ; with
+ * INHERIT for what is no directory or whose backing does not serve names; and for
+ * the root, for no node, and for node ids with %FUSE_NODEID_KERNEL.
+ */
+struct fuse_entry_backing_out {
+	__s32 backing_id;
+	__u32 flags;
+	__u64 tag;
+	__u32 filter_id;
 	__u32 reserved;
 };
 
@@ -248,6 +374,8 @@ struct fuse_filter_list {
 #define FUSE_BPF_IOC_MAGIC	229
 #define FUSE_IOC_QUERY		_IOR(FUSE_BPF_IOC_MAGIC, 0x60, struct fuse_bpf_query)
 #define FUSE_IOC_STATS		_IOWR(FUSE_BPF_IOC_MAGIC, 0x61, struct fuse_bpf_stats)
+#define FUSE_IOC_BACKING_OPEN	_IOWR(FUSE_BPF_IOC_MAGIC, 0x62, struct fuse_backing_open)
+#define FUSE_IOC_BACKING_CLOSE	_IOW(FUSE_BPF_IOC_MAGIC, 0x63, struct fuse_backing_close)
 #define FUSE_IOC_FILTER_ATTACH	_IOWR(FUSE_BPF_IOC_MAGIC, 0x68, struct fuse_filter_attach)
 #define FUSE_IOC_FILTER_DETACH	_IOW(FUSE_BPF_IOC_MAGIC, 0x69, struct fuse_filter_detach)
 #define FUSE_IOC_FILTER_LIST	_IOWR(FUSE_BPF_IOC_MAGIC, 0x6a, struct fuse_filter_list)
