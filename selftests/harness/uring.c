@@ -129,6 +129,24 @@ ssize_t uring_read(struct uring *ring, enum uring_read how, int fd, void *buf, s
 	return -EINVAL;
 }
 
+static ssize_t aio(struct iocb *cb)
+{
+	struct io_event event = {};
+	aio_context_t ctx = 0;
+	ssize_t ret;
+
+	if (syscall(SYS_io_setup, 1, &ctx))
+		return -errno;
+	if (syscall(SYS_io_submit, ctx, 1, &cb) != 1)
+		ret = -errno;
+	else if (syscall(SYS_io_getevents, ctx, 1, 1, &event, NULL) != 1)
+		ret = -EIO;
+	else
+		ret = event.res;
+	syscall(SYS_io_destroy, ctx);
+	return ret;
+}
+
 ssize_t aio_pread(int fd, void *buf, size_t size, off_t offset, int vector)
 {
 	struct iovec iov[2] = { { buf, size / 2 }, { (char *)buf + size / 2, size - size / 2 } };
@@ -139,19 +157,19 @@ ssize_t aio_pread(int fd, void *buf, size_t size, off_t offset, int vector)
 		.aio_buf = (uintptr_t)(vector ? (void *)iov : buf),
 		.aio_nbytes = vector ? 2 : size,
 	};
-	struct iocb *cbs[] = { &cb };
-	struct io_event event = {};
-	aio_context_t ctx = 0;
-	ssize_t ret;
 
-	if (syscall(SYS_io_setup, 1, &ctx))
-		return -errno;
-	if (syscall(SYS_io_submit, ctx, 1, cbs) != 1)
-		ret = -errno;
-	else if (syscall(SYS_io_getevents, ctx, 1, 1, &event, NULL) != 1)
-		ret = -EIO;
-	else
-		ret = event.res;
-	syscall(SYS_io_destroy, ctx);
-	return ret;
+	return aio(&cb);
+}
+
+ssize_t aio_pwrite(int fd, const void *buf, size_t size, off_t offset)
+{
+	struct iocb cb = {
+		.aio_fildes = fd,
+		.aio_offset = offset,
+		.aio_lio_opcode = IOCB_CMD_PWRITE,
+		.aio_buf = (uintptr_t)buf,
+		.aio_nbytes = size,
+	};
+
+	return aio(&cb);
 }

@@ -35,7 +35,17 @@ enum uring_read {
 ssize_t uring_read(struct uring *ring, enum uring_read how, int fd, void *buf, size_t size,
 		   off_t offset);
 
-/* aio_pread - as uring_read(), by io_submit(2); a vector of two parts if @vector is set */
+/**
+ * aio_pread - as uring_read(), by io_submit(2)
+ * @fd: the file
+ * @buf: where to
+ * @size: bytes
+ * @offset: first byte
+ * @vector: by a vector of two parts
+ */
 ssize_t aio_pread(int fd, void *buf, size_t size, off_t offset, int vector);
+
+/* aio_pwrite - the same for a write */
+ssize_t aio_pwrite(int fd, const void *buf, size_t size, off_t offset);
 
 #endif /* _HARNESS_URING_H */
