@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -18,6 +19,7 @@
 #include "harness.h"
 #include "operations.h"
 #include "recorder.h"
+#include "uring.h"
 #include <fuse_bpf.h>
 
 /* Younger than some versions of <linux/fuse.h> */
@@ -519,6 +521,63 @@ TEST_F(ops, postfilters_are_called_where_prefilters_ask_for_it)
 		EXPECT_EQ(0, recorder_seen(&self->filter, RECORDER_POST(op)).calls)
 			TH_LOG("opcode %u", op);
 	}
+}
+
+/* A second mount, of a file system that does asynchronous I/O */
+static int open_direct(struct backed *b, const char *name, size_t size)
+{
+	int err = backed_make(b, "ext4");
+
+	err = err ? err : make_big_file(in(b->back, "%s", name), size, 1);
+	err = err ? err : backed_mount(b, BACKED_ALLOW_OTHER);
+	return err ? err : RES(open(in(b->mnt, "%s", name), O_RDWR | O_DIRECT | O_CLOEXEC));
+}
+
+#define BLOCK 4096
+
+/* Their results are known when they end, and postfilters wait for that. */
+TEST_F(ops, asynchronous_requests_have_results)
+{
+	char *buf = aligned_alloc(BLOCK, 4 * BLOCK);
+	struct uring *ring = uring_new();
+	struct recorder_seen seen;
+	struct backed second;
+	int fd, dir;
+
+	ASSERT_NE(NULL, buf);
+	ASSERT_NE(NULL, ring);
+	fd = open_direct(&second, "file", 4 * BLOCK);
+	ASSERT_LE(0, fd);
+	dir = open_dir(second.mnt, 0);
+	ASSERT_EQ(0, filter_detach(&self->filter));
+	ASSERT_EQ(0, filter_attach(&self->filter, dir, 0, 0));
+	ASSERT_EQ(0, recorder_return_all(&self->filter, FUSE_FILTER_POST));
+	EXPECT_EQ(3 * BLOCK, aio_pread(fd, buf, 4 * BLOCK, BLOCK, 0));
+	seen = recorder_seen(&self->filter, RECORDER_POST(FUSE_READ));
+	EXPECT_EQ(3 * BLOCK, seen.ctx.result);
+	EXPECT_EQ(BLOCK, seen.in[0]);
+	EXPECT_EQ(4 * BLOCK, seen.in[1]);
+	EXPECT_EQ(2 * BLOCK, uring_read(ring, URING_READ, fd, buf, 2 * BLOCK, 0));
+	seen = recorder_seen(&self->filter, RECORDER_POST(FUSE_READ));
+	EXPECT_EQ(2 * BLOCK, seen.ctx.result);
+	memset(buf, 'x', BLOCK);
+	EXPECT_EQ(BLOCK, aio_pwrite(fd, buf, BLOCK, 2 * BLOCK));
+	seen = recorder_seen(&self->filter, RECORDER_POST(FUSE_WRITE));
+	EXPECT_EQ(BLOCK, seen.ctx.result);
+	EXPECT_EQ(BLOCK, pread(fd, buf + BLOCK, BLOCK, 2 * BLOCK));
+	EXPECT_EQ(0, memcmp(buf, buf + BLOCK, BLOCK));
+	/* And can be replaced */
+	ASSERT_EQ(0, recorder_return(&self->filter, RECORDER_POST(FUSE_READ), -ODD_ERRNO));
+	ASSERT_EQ(0, recorder_return(&self->filter, RECORDER_POST(FUSE_WRITE), -ODD_ERRNO));
+	EXPECT_EQ(-ODD_ERRNO, aio_pread(fd, buf, BLOCK, 0, 1));
+	EXPECT_EQ(-ODD_ERRNO, uring_read(ring, URING_READ, fd, buf, BLOCK, 0));
+	EXPECT_EQ(-ODD_ERRNO, aio_pwrite(fd, buf, BLOCK, 0));
+	filter_detach(&self->filter);
+	close(fd);
+	close(dir);
+	EXPECT_EQ(0, backed_destroy(&second));
+	uring_free(ring);
+	free(buf);
 }
 
 /* Lines of the kernel's log with both texts, from where @kmsg stands on */

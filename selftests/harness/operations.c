@@ -144,7 +144,6 @@ static long do_open(const struct place *p)
 	return WITH(at(p, "file"), O_RDWR, 0);
 }
 
-
 static long do_opendir(const struct place *p)
 {
 	return WITH(at(p, "sub"), O_RDONLY | O_DIRECTORY, 0);

@@ -5,7 +5,9 @@
 #ifndef _PROGS_RECORDER_H
 #define _PROGS_RECORDER_H
 
+#ifndef __VMLINUX_H__
 #include <linux/types.h>
+#endif
 
 #define RECORDER_OPS 64
 #define RECORDER_TEXT 40
