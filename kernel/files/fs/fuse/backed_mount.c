@@ -152,6 +152,8 @@ static struct fuse_backed_conn *fuse_backed_conn_new(struct file *backing)
 	fbc->stats = __alloc_percpu_gfp(sizeof(*fbc->stats) * FUSE_BACKED_NR_OPS,
 					__alignof__(*fbc->stats),
 					GFP_KERNEL_ACCOUNT);
+	xa_init(&fbc->named);
+	mutex_init(&fbc->named_lock);
 	fbc->root = fuse_backed_register(backing);
 	if (fbc->stats && fbc->root &&
 	    !percpu_counter_init(&fbc->files, 0, GFP_KERNEL_ACCOUNT))
@@ -248,5 +250,7 @@ void fuse_backed_conn_free(struct fuse_conn *fc)
 
 	percpu_counter_destroy(&fc->backed->files);
 	free_percpu(fc->backed->stats);
+	xa_destroy(&fc->backed->named);
+	mutex_destroy(&fc->backed->named_lock);
 	kfree(fc->backed);
 }
