@@ -125,12 +125,15 @@ TEST_F(daemon, an_open_file_stays_where_it_was_opened)
 
 TEST_F(daemon, cannot_be_asked_about_what_it_has_no_name_for)
 {
+	raw_reply_error(self->b.server, FUSE_LOOKUP, FUSE_ROOT_ID, NULL, -ENOENT);
 	ASSERT_EQ(0, send_to_daemon(&self->filter, SCRIPTED_ANY_UID, "below"));
 	EXPECT_EQ(-EIO, stat_err(in(self->b.mnt, "dir/below")));
 	ASSERT_EQ(0, scripted_rule(&self->filter, FUSE_OPEN, SCRIPTED_ANY_UID, NULL,
 				   FUSE_FILTER_DAEMON));
 	EXPECT_EQ(-EIO, RES(open(in(self->b.mnt, "local"), O_RDONLY)));
-	EXPECT_EQ(0, raw_server_total(self->b.server));
+	/* It was asked for the names, and for nothing else */
+	EXPECT_EQ(2, self->b.server->counts[FUSE_LOOKUP]);
+	EXPECT_EQ(2, raw_server_total(self->b.server));
 }
 
 TEST_F(daemon, cannot_name_a_kernel_made_node)

@@ -80,6 +80,7 @@ enum fuse_backed_refusal {
  * @in: what the request carries, by opcode, see struct fuse_filter_ops; or NULL
  * @args: what else goes with it, for filters, or NULL
  * @cred: the caller's credentials, where the current ones are not; else NULL
+ * @file: open file that the daemon would have to have opened; or NULL
  * @post: filters whose postfilters are to be called, by their position
  * @post_key: among which filters
  */
@@ -92,6 +93,7 @@ struct fuse_backed_call {
 	const void *in;
 	struct fuse_filter_args *args;
 	const struct cred *cred;
+	struct file *file;
 	u64 post;
 	u64 post_key;
 };
@@ -113,6 +115,8 @@ extern const struct file_operations fuse_refusals_fops;
  * @refused: how often for which reason; not for the way of what succeeds
  * @entries: replies may attach backings; set by the first registration for an id
  * @daemonless: there is no daemon, and there was none
+ * @named: kernel-made inodes by the node id that the daemon gave them
+ * @named_lock: taken to give one its id
  */
 struct fuse_backed_conn {
 	struct fuse_backing *root;
@@ -122,6 +126,8 @@ struct fuse_backed_conn {
 	atomic_long_t refused[FUSE_BACKED_NR_REFUSALS];
 	bool entries;
 	bool daemonless;
+	struct xarray named;
+	struct mutex named_lock;
 };
 
 static inline bool fuse_inode_backed(const struct inode *inode)
@@ -137,6 +143,17 @@ static inline bool fuse_inode_backed(const struct inode *inode)
 static inline bool fuse_inode_kernel_made(const struct inode *inode)
 {
 	return inode->i_private;
+}
+
+/*
+ * Node id that filters see. A kernel-made inode keeps the one it had before the
+ * daemon gave it another.
+ */
+static inline u64 fuse_backed_node_id(const struct inode *inode)
+{
+	const struct inode *real = inode->i_private;
+
+	return real ? FUSE_NODEID_KERNEL | real->i_ino : get_fuse_inode(inode)->nodeid;
 }
 
 static inline struct fuse_backed *fuse_backed(const struct inode *inode)
@@ -190,6 +207,13 @@ static inline const struct cred *fuse_backed_cred(const struct inode *inode)
 	return fuse_backed(inode)->fb->cred;
 }
 
+/* Does the daemon have the file open? */
+static inline bool fuse_backed_has_handle(const struct fuse_file *ff)
+{
+	/* Pairs with fuse_backed_open_server(): the handle is there */
+	return smp_load_acquire(&ff->opened);
+}
+
 /* A dentry that is being freed, which RCU-walk may still see */
 static inline void fuse_backed_forget_name(struct fuse_dentry *fd)
 {
@@ -238,12 +262,20 @@ struct inode *fuse_backed_iget(struct inode *dir, struct dentry *backing);
 void fuse_backed_copyattr(struct inode *inode);
 void fuse_backed_evict(struct inode *inode);
 
+/* backed_identity.c */
+int fuse_backed_prepare(const struct fuse_backed_call *call);
+int fuse_backed_open_server(struct file *file);
+void fuse_backed_forget_id(struct inode *inode);
+bool fuse_backed_id_taken(struct fuse_conn *fc, u64 nodeid);
+
 /* backed_call.c */
-bool fuse_backed_asked(const struct fuse_conn *fc, u64 nodeid);
+bool fuse_backed_asked(struct fuse_conn *fc, u64 nodeid);
+int fuse_backed_verdict(struct fuse_backed_call *call);
 int fuse_backed_route(struct fuse_backed_call *call);
 int fuse_backed_route_backing(struct fuse_backed_call *call);
 void fuse_backed_account(const struct fuse_backed_call *call, ssize_t ret);
 ssize_t fuse_backed_done(const struct fuse_backed_call *call, ssize_t ret);
+ssize_t fuse_backed_answered(const struct fuse_backed_call *call, ssize_t ret);
 void fuse_backed_count_daemon(struct fuse_conn *fc, u32 opcode);
 void fuse_backed_read_stats(struct fuse_conn *fc, u32 opcode,
 			    struct fuse_op_stats *sum);
@@ -265,6 +297,9 @@ struct dentry *fuse_backed_lookup(struct inode *dir, struct dentry *entry,
 bool fuse_backed_revalidate(struct inode *dir, const struct qstr *name,
 			    struct dentry *entry, unsigned int flags, int *ret);
 bool fuse_backed_names_are_bytes(const struct dentry *backing);
+bool fuse_backed_name_holds(struct inode *dir, const struct qstr *name,
+			    struct dentry *entry);
+void fuse_backed_unremember(struct dentry *entry);
 void fuse_backed_found(struct dentry *entry, struct dentry *parent,
 		       struct dentry *backing, const struct qstr *name);
 
@@ -327,6 +362,8 @@ extern const struct export_operations fuse_backed_export_ops;
 
 /* backed_dir.c */
 extern const struct file_operations fuse_backed_dir_fops;
+int fuse_backed_finish_open(const struct fuse_backed_call *call, struct file *file,
+			    int route, int err);
 int fuse_backed_release(struct inode *inode, struct file *file);
 loff_t fuse_backed_llseek(struct file *file, loff_t offset, int whence);
 
@@ -367,7 +404,7 @@ int fuse_backed_flush(struct file *file, fl_owner_t id);
 /* backed_file.c */
 int fuse_backed_install(struct inode *inode, struct file *file,
 			struct file *backing);
-void fuse_backed_uninstall(struct fuse_file *ff);
+void fuse_backed_uninstall(struct file *file);
 unsigned int fuse_backed_open_files(struct fuse_conn *fc);
 int fuse_backed_fsync(struct file *file, loff_t start, loff_t end, int datasync);
 extern const struct file_operations fuse_backed_file_fops;
@@ -487,6 +524,11 @@ static inline void fuse_backed_conn_free(struct fuse_conn *fc)
 
 static inline void fuse_backed_evict(struct inode *inode)
 {
+}
+
+static inline bool fuse_backed_id_taken(struct fuse_conn *fc, u64 nodeid)
+{
+	return false;
 }
 
 static inline void fuse_backed_count_daemon(struct fuse_conn *fc, u32 opcode)

@@ -19,15 +19,17 @@ static struct fuse_conn *fuse_backed_call_conn(const struct fuse_backed_call *ca
 }
 
 /**
- * fuse_backed_route - who answers an operation on a backed inode
+ * fuse_backed_verdict - who is to answer an operation on a backed inode
  * @call: the operation
+ *
+ * Says nothing of whether the daemon can.
  *
  * Context: any lock that the VFS holds for the operation; may sleep unless
  * @call->rcu.
  * Return: enum fuse_route, or a negative errno that is the operation's result.
  * -ECHILD only with @call->rcu: ask again outside RCU-walk.
  */
-int fuse_backed_route(struct fuse_backed_call *call)
+int fuse_backed_verdict(struct fuse_backed_call *call)
 {
 	struct fuse_conn *fc = fuse_backed_call_conn(call);
 	int verdict;
@@ -60,9 +62,34 @@ int fuse_backed_route(struct fuse_backed_call *call)
  * Return: true for an inode all of whose operations are routed, so that they were
  * asked before the daemon was chosen
  */
-bool fuse_backed_asked(const struct fuse_conn *fc, u64 nodeid)
+bool fuse_backed_asked(struct fuse_conn *fc, u64 nodeid)
 {
-	return nodeid == FUSE_ROOT_ID && fc->backed && READ_ONCE(fc->backed->root);
+	struct fuse_backed_conn *fbc = READ_ONCE(fc->backed);
+
+	if (!fbc)
+		return false;
+	return (nodeid == FUSE_ROOT_ID && READ_ONCE(fbc->root)) ||
+	       fuse_backed_id_taken(fc, nodeid);
+}
+
+/**
+ * fuse_backed_route - who answers an operation on a backed inode
+ * @call: the operation
+ *
+ * With %FUSE_ROUTE_DAEMON, the daemon has names for all that the operation is about,
+ * and a handle for its file.
+ *
+ * Context: as for fuse_backed_verdict(); sends requests if the daemon has to be
+ * told of something first.
+ * Return: as for fuse_backed_verdict(), and what fuse_backed_prepare() returns
+ */
+int fuse_backed_route(struct fuse_backed_call *call)
+{
+	int route = fuse_backed_verdict(call);
+
+	if (unlikely(route == FUSE_ROUTE_DAEMON))
+		return fuse_backed_prepare(call) ?: route;
+	return route;
 }
 
 /**
@@ -74,7 +101,7 @@ bool fuse_backed_asked(const struct fuse_conn *fc, u64 nodeid)
  */
 int fuse_backed_route_backing(struct fuse_backed_call *call)
 {
-	int route = fuse_backed_route(call);
+	int route = fuse_backed_verdict(call);
 
 	if (route != FUSE_ROUTE_DAEMON)
 		return route;
@@ -106,6 +133,20 @@ void fuse_backed_account(const struct fuse_backed_call *call, ssize_t ret)
 ssize_t fuse_backed_done(const struct fuse_backed_call *call, ssize_t ret)
 {
 	fuse_backed_account(call, ret);
+	return fuse_filter_post(fuse_backed_call_conn(call), call, ret);
+}
+
+/**
+ * fuse_backed_answered - finish an operation that the daemon answered
+ * @call: the operation
+ * @ret: its result, a negative errno if it failed
+ *
+ * The requests were counted when they were sent.
+ *
+ * Return: what its result is to be, after postfilters
+ */
+ssize_t fuse_backed_answered(const struct fuse_backed_call *call, ssize_t ret)
+{
 	return fuse_filter_post(fuse_backed_call_conn(call), call, ret);
 }
 

@@ -22,7 +22,7 @@
  * @mode: type and permission bits
  * @rdev: of a device
  * @target: of a symbolic link
- * @linked: inode that gets another name, else NULL
+ * @linked: name of the inode that gets another one, else NULL
  */
 struct fuse_backed_new {
 	u32 opcode;
@@ -30,20 +30,21 @@ struct fuse_backed_new {
 	umode_t mode;
 	dev_t rdev;
 	const char *target;
-	struct inode *linked;
+	struct dentry *linked;
 };
 
 /*
- * The backing is changed with the credentials of its registration, but what is
- * made there belongs to the caller, or to whom a filter says. The VFS has dealt
- * with S_ISGID and the caller's groups before, on our inode.
+ * The backing is changed with the credentials of its registration, and the daemon is
+ * asked with the caller's, but what is made belongs to the caller, or to whom a
+ * filter says. The VFS has dealt with S_ISGID and the caller's groups before, on our
+ * inode.
  */
-static struct cred *fuse_backed_creator(const struct cred *registration,
+static struct cred *fuse_backed_creator(const struct cred *as,
 					const struct iattr *owner)
 {
 	struct cred *cred;
 
-	scoped_with_creds(registration)
+	scoped_with_creds(as)
 		cred = prepare_creds();
 	if (cred) {
 		cred->fsuid = vfsuid_into_kuid(owner->ia_vfsuid);
@@ -54,10 +55,10 @@ static struct cred *fuse_backed_creator(const struct cred *registration,
 
 /*
  * Ask the filters, and prepare the credentials to make something with. Filters
- * may change @mode, but for the type.
+ * may change @mode, but for the type. @route says who makes it.
  */
 static struct cred *fuse_backed_may_make(struct fuse_backed_call *call,
-					 umode_t *mode)
+					 umode_t *mode, int *route)
 {
 	struct fuse_conn *fc = get_fuse_conn(call->dir);
 	struct iattr attr = {
@@ -68,24 +69,24 @@ static struct cred *fuse_backed_may_make(struct fuse_backed_call *call,
 	};
 	struct fuse_filter_attr change;
 	struct cred *cred;
-	int err;
+	int err = 0;
 
 	fuse_filter_attr_from_iattr(&change, fc, &attr);
 	call->args->attr = &change;
-	call->args->attr_edit = FUSE_FILTER_EDIT_OWNER;
+	call->args->attr_edit = FUSE_FILTER_EDIT_OWNER | FUSE_FILTER_EDIT_GIVEN;
 	/* The mode of a symbolic link or of one more name is not ours to choose */
 	if (call->opcode != FUSE_SYMLINK && call->opcode != FUSE_LINK)
 		call->args->attr_edit |= FUSE_FILTER_EDIT_MODE;
 
-	err = fuse_backed_route_backing(call);
+	*route = fuse_backed_route(call);
 	call->args->attr = NULL;
-	if (!err)
-		err = fuse_filter_attr_to_iattr(&change, fc, &attr);
+	err = *route < 0 ? *route : fuse_filter_attr_to_iattr(&change, fc, &attr);
 	if (err)
 		return ERR_PTR(err);
 
 	*mode = attr.ia_mode;
-	cred = fuse_backed_creator(fuse_backed_cred(call->dir), &attr);
+	cred = fuse_backed_creator(*route == FUSE_ROUTE_DAEMON ? current_cred() :
+				   fuse_backed_cred(call->dir), &attr);
 	return cred ?: ERR_PTR(-ENOMEM);
 }
 
@@ -101,8 +102,8 @@ static struct dentry *fuse_backed_vfs_make(struct mnt_idmap *idmap,
 	int err;
 
 	if (new->linked) {
-		err = vfs_link(fuse_backed(new->linked)->dentry, idmap, dir,
-			       backing, NULL);
+		err = vfs_link(fuse_backed(d_inode(new->linked))->dentry, idmap,
+			       dir, backing, NULL);
 	} else {
 		switch (new->mode & S_IFMT) {
 		case S_IFDIR:
@@ -126,6 +127,14 @@ static struct dentry *fuse_backed_vfs_make(struct mnt_idmap *idmap,
 	return ERR_PTR(err);
 }
 
+/* A file of the daemon's cannot have a name on the backing */
+static bool fuse_backed_may_link(const struct inode *dir, const struct dentry *linked)
+{
+	const struct inode *inode = d_inode(linked);
+
+	return fuse_inode_kernel_made(inode) && fuse_backed_alike(inode, dir);
+}
+
 /* Makes the object on the backing; returns its dentry. */
 static struct dentry *fuse_backed_make_backing(struct inode *parent,
 					       const struct qstr *name,
@@ -134,6 +143,10 @@ static struct dentry *fuse_backed_make_backing(struct inode *parent,
 	const struct fuse_backed *fbk = fuse_backed(parent);
 	struct mnt_idmap *idmap = mnt_idmap(fbk->fb->mnt);
 	struct dentry *backing;
+
+	if (new->linked && !fuse_backed_may_link(parent, new->linked))
+		return ERR_PTR(fuse_backed_refuse(parent, FUSE_LINK,
+						  FUSE_REFUSED_ACROSS, -EXDEV));
 
 	backing = start_creating(idmap, fbk->dentry,
 				 &QSTR_LEN(name->name, name->len));
@@ -186,55 +199,100 @@ static struct dentry *fuse_backed_instantiate(struct inode *dir,
 	return alias;
 }
 
-static struct dentry *fuse_backed_make(struct inode *dir, struct dentry *entry,
-				       struct fuse_backed_new *new)
+/*
+ * What the daemon makes is its own, and stays so as long as lookups of the name are
+ * sent to it. Returns as for ->mkdir().
+ */
+static struct dentry *fuse_backed_make_daemon(struct inode *dir,
+					      struct dentry *entry,
+					      const struct fuse_backed_new *new)
 {
-	const struct fuse_backed *fbk = fuse_backed(dir);
-	struct fuse_filter_args args = { .text = new->target };
-	struct fuse_backed_call call = {
-		.opcode = new->opcode,
-		.inode = new->linked,
-		.dir = dir,
-		.name = &entry->d_name,
-		.in = new->in,
-		.args = &args,
-	};
-	struct dentry *backing, *res;
-	struct cred *cred;
 	int err;
 
-	cred = fuse_backed_may_make(&call, &new->mode);
-	if (IS_ERR(cred))
-		return ERR_CAST(cred);
+	if (new->linked) {
+		err = fuse_link(new->linked, dir, entry);
+	} else {
+		switch (new->mode & S_IFMT) {
+		case S_IFDIR:
+			return fuse_mkdir(&nop_mnt_idmap, dir, entry, new->mode);
+		case S_IFLNK:
+			err = fuse_symlink(&nop_mnt_idmap, dir, entry, new->target);
+			break;
+		default:
+			err = fuse_mknod(&nop_mnt_idmap, dir, entry, new->mode,
+					 new->rdev);
+			break;
+		}
+	}
+	return ERR_PTR(err);
+}
+
+/* Makes something and gives @entry an inode; counts. Returns as for ->mkdir(). */
+static struct dentry *fuse_backed_make_here(const struct fuse_backed_call *call,
+					    struct dentry *entry,
+					    const struct fuse_backed_new *new,
+					    const struct cred *cred)
+{
+	const struct fuse_backed *fbk = fuse_backed(call->dir);
+	struct dentry *backing, *res;
+	int err;
 
 	err = mnt_want_write(fbk->fb->mnt);
 	if (!err) {
 		scoped_with_creds(cred)
-			backing = fuse_backed_make_backing(dir, &entry->d_name, new);
+			backing = fuse_backed_make_backing(call->dir, &entry->d_name,
+							   new);
 		mnt_drop_write(fbk->fb->mnt);
 	} else {
 		backing = ERR_PTR(err);
 	}
-	put_cred(cred);
 	/*
 	 * Made on the backing since the path walk found nothing: walk again, and
 	 * let the VFS decide, which knows whether O_EXCL was given.
 	 */
 	if (backing == ERR_PTR(-EEXIST) && new->opcode == FUSE_CREATE)
-		backing = ERR_PTR(fuse_backed_refuse(dir, FUSE_CREATE,
+		backing = ERR_PTR(fuse_backed_refuse(call->dir, FUSE_CREATE,
 						     FUSE_REFUSED_CHANGED,
 						     -ESTALE));
-	fuse_backed_account(&call, PTR_ERR_OR_ZERO(backing));
-	if (IS_ERR(backing)) {
-		/* Another errno at most: there is nothing that could be shown */
-		err = fuse_filter_post(get_fuse_conn(dir), &call, PTR_ERR(backing));
-		return ERR_PTR(err);
-	}
+	fuse_backed_account(call, PTR_ERR_OR_ZERO(backing));
+	if (IS_ERR(backing))
+		return backing;
 
-	res = fuse_backed_instantiate(dir, entry, backing);
+	res = fuse_backed_instantiate(call->dir, entry, backing);
 	dput(backing);
+	return res;
+}
+
+static struct dentry *fuse_backed_make(struct inode *dir, struct dentry *entry,
+				       struct fuse_backed_new *new)
+{
+	struct fuse_filter_args args = { .text = new->target };
+	struct fuse_backed_call call = {
+		.opcode = new->opcode,
+		.inode = new->linked ? d_inode(new->linked) : NULL,
+		.dir = dir,
+		.name = &entry->d_name,
+		.in = new->in,
+		.args = &args,
+	};
+	struct dentry *res;
+	struct cred *cred;
+	int route, err;
+
+	cred = fuse_backed_may_make(&call, &new->mode, &route);
+	if (IS_ERR(cred))
+		return ERR_CAST(cred);
+
+	if (route == FUSE_ROUTE_DAEMON) {
+		scoped_with_creds(cred)
+			res = fuse_backed_make_daemon(dir, entry, new);
+		fuse_backed_unremember(entry);
+	} else {
+		res = fuse_backed_make_here(&call, entry, new, cred);
+	}
+	put_cred(cred);
 	fuse_backed_copyattr(dir);
-	err = fuse_filter_post(get_fuse_conn(dir), &call, PTR_ERR_OR_ZERO(res));
+	err = fuse_backed_answered(&call, PTR_ERR_OR_ZERO(res));
 	if (!err || IS_ERR(res))
 		return IS_ERR(res) ? ERR_PTR(err) : res;
 
@@ -302,18 +360,13 @@ int fuse_backed_link(struct dentry *entry, struct inode *dir,
 		     struct dentry *new_entry)
 {
 	struct inode *inode = d_inode(entry);
-	const struct fuse_link_in in = { .oldnodeid = get_node_id(inode) };
+	const struct fuse_link_in in = { .oldnodeid = fuse_backed_node_id(inode) };
 	struct fuse_backed_new new = {
 		.opcode = FUSE_LINK,
 		.in = &in,
 		.mode = inode->i_mode,
-		.linked = inode,
+		.linked = entry,
 	};
-
-	/* A file of the daemon's cannot have a name on the backing */
-	if (!fuse_inode_kernel_made(inode) || !fuse_backed_alike(inode, dir))
-		return fuse_backed_refuse(dir, FUSE_LINK, FUSE_REFUSED_ACROSS,
-					  -EXDEV);
 
 	return PTR_ERR_OR_ZERO(fuse_backed_make(dir, new_entry, &new));
 }
@@ -375,11 +428,18 @@ int fuse_backed_tmpfile(struct mnt_idmap *idmap, struct inode *dir,
 	};
 	struct vfsmount *mnt = fuse_backed(dir)->fb->mnt;
 	struct cred *cred;
-	int err;
+	int route, err;
 
-	cred = fuse_backed_may_make(&call, &mode);
+	cred = fuse_backed_may_make(&call, &mode, &route);
 	if (IS_ERR(cred))
 		return PTR_ERR(cred);
+
+	if (route == FUSE_ROUTE_DAEMON) {
+		scoped_with_creds(cred)
+			err = fuse_tmpfile(idmap, dir, file, mode);
+		put_cred(cred);
+		return fuse_backed_answered(&call, err);
+	}
 
 	err = mnt_want_write(mnt);
 	if (!err) {

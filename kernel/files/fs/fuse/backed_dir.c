@@ -9,6 +9,19 @@
 #include <linux/file.h>
 #include <linux/sched/signal.h>
 
+static int fuse_backed_dir_open_backing(struct inode *inode, struct file *file)
+{
+	const struct path path = fuse_backed_path(inode);
+	struct file *backing;
+
+	backing = dentry_open(&path, O_RDONLY | O_DIRECTORY | O_LARGEFILE |
+			      fuse_backed_atime_flags(file),
+			      fuse_backed_cred(inode));
+	if (IS_ERR(backing))
+		return PTR_ERR(backing);
+	return fuse_backed_install(inode, file, backing);
+}
+
 static int fuse_backed_dir_open(struct inode *inode, struct file *file)
 {
 	const struct path backing = fuse_backed_path(inode);
@@ -20,25 +33,46 @@ static int fuse_backed_dir_open(struct inode *inode, struct file *file)
 		.inode = inode,
 		.in = &in,
 	};
-	struct file *dir;
-	int err;
+	int route, err, ret;
 
 	if (!fuse_backed_names_are_bytes(backing.dentry))
 		return fuse_backed_refuse(inode, FUSE_OPENDIR,
 					  FUSE_REFUSED_SPELLINGS, -EOPNOTSUPP);
 
-	err = fuse_backed_route_backing(&call);
-	if (err)
-		return err;
+	route = fuse_backed_route(&call);
+	if (route < 0)
+		return route;
 
-	dir = dentry_open(&backing, O_RDONLY | O_DIRECTORY | O_LARGEFILE |
-			  fuse_backed_atime_flags(file), fuse_backed_cred(inode));
-	err = fuse_backed_done(&call, PTR_ERR_OR_ZERO(dir));
+	err = fuse_backed_dir_open_backing(inode, file);
+	ret = fuse_backed_finish_open(&call, file, route, err);
+	if (ret && !err)
+		fuse_backed_uninstall(file);
+	return ret;
+}
+
+/**
+ * fuse_backed_finish_open - end an open, with the daemon if it is to open the file
+ * @call: the operation
+ * @file: the file, which was opened on the backing
+ * @route: who is to open it
+ * @err: 0, or why it could not be opened on the backing
+ *
+ * Return: result of the open. If it is not 0 where @err was, the file is still open
+ * on the backing.
+ */
+int fuse_backed_finish_open(const struct fuse_backed_call *call, struct file *file,
+			    int route, int err)
+{
+	struct fuse_file *ff = file->private_data;
+
+	if (route != FUSE_ROUTE_DAEMON)
+		return fuse_backed_done(call, err);
+
 	if (!err)
-		return fuse_backed_install(inode, file, dir);
-	if (!IS_ERR(dir))
-		fput(dir);
-	return err;
+		err = fuse_backed_open_server(file);
+	if (!err)
+		ff->server = true;
+	return fuse_backed_answered(call, err);
 }
 
 /**
@@ -58,9 +92,24 @@ int fuse_backed_release(struct inode *inode, struct file *file)
 
 	/* Nobody waits for an answer, so there is nothing that could be refused */
 	fuse_filter_pre(get_fuse_conn(inode), &call);
-	fuse_backed_uninstall(file->private_data);
+	fuse_backed_uninstall(file);
 	fuse_backed_account(&call, 0);
 	return 0;
+}
+
+/* The daemon knows where data and the end are, and the kernel where the file is. */
+static loff_t fuse_backed_llseek_daemon(struct file *file, loff_t offset, int whence)
+{
+	struct inode *inode = file_inode(file);
+	loff_t ret;
+
+	if (whence == SEEK_SET || whence == SEEK_CUR || S_ISDIR(inode->i_mode))
+		return generic_file_llseek(file, offset, whence);
+
+	inode_lock(inode);
+	ret = fuse_lseek(file, offset, whence);
+	inode_unlock(inode);
+	return ret;
 }
 
 /**
@@ -84,12 +133,16 @@ loff_t fuse_backed_llseek(struct file *file, loff_t offset, int whence)
 		.opcode = FUSE_LSEEK,
 		.inode = inode,
 		.in = &in,
+		.file = file,
 	};
 	loff_t ret;
 
-	ret = fuse_backed_route_backing(&call);
-	if (ret)
+	ret = fuse_backed_route(&call);
+	if (ret < 0)
 		return ret;
+	if (ret == FUSE_ROUTE_DAEMON)
+		return fuse_backed_answered(&call, fuse_backed_llseek_daemon(file, offset,
+									     whence));
 
 	inode_lock(inode);
 	backing->f_pos = file->f_pos;
@@ -110,8 +163,8 @@ struct fuse_backed_readdir {
 };
 
 /*
- * Called by the backing for each entry, with the backing's directory locked.
- * Offsets are the backing's own; an entry that is left out leaves no mark.
+ * Called for each entry by whoever lists them; if that is the backing, its directory
+ * is locked. Offsets are theirs; an entry that is left out leaves no mark.
  */
 static bool fuse_backed_filldir(struct dir_context *ctx, const char *name,
 				int namelen, loff_t offset, u64 ino,
@@ -150,12 +203,19 @@ static int fuse_backed_iterate(struct file *file, struct dir_context *caller)
 		.opcode = FUSE_READDIR,
 		.inode = rd.dir,
 		.in = &in,
+		.file = file,
 	};
 	int err;
 
-	err = fuse_backed_route_backing(&call);
-	if (err)
+	err = fuse_backed_route(&call);
+	if (err < 0)
 		return err;
+	if (err == FUSE_ROUTE_DAEMON) {
+		rd.ctx.pos = caller->pos;
+		err = fuse_readdir(file, &rd.ctx);
+		caller->pos = rd.ctx.pos;
+		return fuse_backed_answered(&call, err);
+	}
 
 	/* Serialized by the lock of our file's position */
 	backing->f_pos = caller->pos;

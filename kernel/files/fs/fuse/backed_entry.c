@@ -123,6 +123,7 @@ static int fuse_entry_backing_find(struct fuse_conn *fc,
 	struct fuse_backing *fb = fuse_backing_lookup(fc, out->backing_id);
 
 	if (entry->nodeid == FUSE_ROOT_ID || !fb ||
+	    fuse_backed_id_taken(fc, entry->nodeid) ||
 	    !fuse_entry_backing_fits(fb, entry, out)) {
 		fuse_backing_put(fb);
 		return -EIO;

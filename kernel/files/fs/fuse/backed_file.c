@@ -12,6 +12,7 @@
 #include <linux/backing-file.h>
 #include <linux/file.h>
 #include <linux/splice.h>
+#include <linux/task_io_accounting_ops.h>
 
 /*
  * The limit is compared with what this CPU knows of the sum, and with the sum itself
@@ -43,12 +44,19 @@ unsigned int fuse_backed_open_files(struct fuse_conn *fc)
 }
 
 /**
- * fuse_backed_uninstall - close the backing file of an open file
- * @ff: what fuse_backed_install() has made
+ * fuse_backed_uninstall - undo fuse_backed_install(), and what the daemon opened since
+ * @file: open file that nobody else uses
  */
-void fuse_backed_uninstall(struct fuse_file *ff)
+void fuse_backed_uninstall(struct file *file)
 {
+	struct fuse_file *ff = file->private_data;
+
 	percpu_counter_dec(&ff->fm->fc->backed->files);
+	if (ff->args) {
+		/* Sends the request, and frees all when that is answered */
+		fuse_release_common(file, S_ISDIR(file_inode(file)->i_mode));
+		return;
+	}
 	fuse_passthrough_release(ff, NULL);
 	/* Only readahead and writeback take more, which a backed inode is without */
 	if (!WARN_ON_ONCE(!refcount_dec_and_test(&ff->count)))
@@ -125,20 +133,21 @@ static int fuse_backed_open(struct inode *inode, struct file *file)
 	route = fuse_backed_route(&call);
 	if (route < 0)
 		return route;
-	if (route == FUSE_ROUTE_DAEMON)
+	/* A registration without files: all that is done with them is the daemon's */
+	if (route == FUSE_ROUTE_DAEMON && !fuse_backed_opens(inode))
 		return fuse_backed_open_daemon(inode, file);
 
 	file->f_flags |= add_flags;
 	err = fuse_backed_open_backing(inode, file);
-	ret = fuse_backed_done(&call, err);
+	ret = fuse_backed_finish_open(&call, file, route, err);
 	if (ret && !err)
-		fuse_backed_uninstall(file->private_data);
+		fuse_backed_uninstall(file);
 	return ret;
 }
 
 /*
- * Ask about bytes of a file. Where something else than the backing's answer would
- * be wanted for some of them, @ranges notes which.
+ * Ask who answers for bytes of a file. Where something else than the backing's answer
+ * would be wanted for some of them, @ranges notes which.
  */
 static int fuse_backed_ask(struct file *file, u32 opcode, loff_t offset, u64 size,
 			   struct fuse_filter_ranges *ranges)
@@ -150,9 +159,10 @@ static int fuse_backed_ask(struct file *file, u32 opcode, loff_t offset, u64 siz
 		.inode = file_inode(file),
 		.in = &in,
 		.args = &args,
+		.file = file,
 	};
 
-	return fuse_backed_route_backing(&call);
+	return fuse_backed_verdict(&call);
 }
 
 /* The VFS answers FIONREAD from the size in our inode; keep up with the backing. */
@@ -162,6 +172,23 @@ static void fuse_backed_keep_size(struct inode *inode)
 
 	if (i_size_read(inode) != i_size_read(real))
 		fuse_backed_copyattr(inode);
+}
+
+/*
+ * What the daemon says is not cached anywhere, and asynchronous requests are complete
+ * when this returns.
+ */
+static ssize_t fuse_backed_read_daemon(struct kiocb *iocb, struct iov_iter *to,
+				       const struct fuse_filter_ranges *ranges)
+{
+	struct fuse_io_priv io = FUSE_IO_PRIV_SYNC(iocb);
+
+	/* To redact is to know what is read, and from whom */
+	if (ranges->nr)
+		return -EACCES;
+	if (iocb->ki_flags & IOCB_NOWAIT)
+		return -EAGAIN;
+	return fuse_direct_io(&io, to, &iocb->ki_pos, 0);
 }
 
 static ssize_t fuse_backed_read_iter(struct kiocb *iocb, struct iov_iter *to)
@@ -178,13 +205,17 @@ static ssize_t fuse_backed_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		.inode = file_inode(iocb->ki_filp),
 		.in = &in,
 		.args = &args,
+		.file = iocb->ki_filp,
 	};
 	ssize_t ret;
 
 	fuse_filter_ranges_init(&ranges);
-	ret = fuse_backed_route_backing(&call);
-	if (ret)
+	ret = fuse_backed_route(&call);
+	if (ret < 0)
 		return ret;
+	if (ret == FUSE_ROUTE_DAEMON)
+		return fuse_backed_answered(&call, fuse_backed_read_daemon(iocb, to,
+									   &ranges));
 
 	/* A postfilter is not called before there is a result */
 	if (unlikely(ranges.nr || (call.post && !is_sync_kiocb(iocb)))) {
@@ -214,18 +245,19 @@ static ssize_t fuse_backed_splice_read(struct file *in, loff_t *ppos,
 		.inode = file_inode(in),
 		.in = &io,
 		.args = &args,
+		.file = in,
 	};
 	ssize_t ret;
 
 	fuse_filter_ranges_init(&ranges);
-	ret = fuse_backed_route_backing(&call);
-	if (ret)
+	ret = fuse_backed_verdict(&call);
+	if (ret < 0)
 		return ret;
 	/*
 	 * Pages of the backing's cache are not for the pipe then: read(2) fills
 	 * others, and asks once more.
 	 */
-	if (unlikely(ranges.nr))
+	if (unlikely(ret == FUSE_ROUTE_DAEMON || ranges.nr))
 		return copy_splice_read(in, ppos, pipe, len, flags);
 
 	ret = fuse_passthrough_splice_read(in, ppos, pipe, len, flags);
@@ -297,6 +329,28 @@ static struct fuse_filter_io fuse_backed_write_range(const struct kiocb *iocb,
 	};
 }
 
+/* Limits, and where an append goes, follow from the size that the backing has. */
+static ssize_t fuse_backed_write_daemon(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct fuse_io_priv io = FUSE_IO_PRIV_SYNC(iocb);
+	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t ret;
+
+	if (iocb->ki_flags & IOCB_NOWAIT)
+		return -EAGAIN;
+
+	inode_lock(inode);
+	fuse_backed_copyattr(inode);
+	ret = generic_write_checks(iocb, from);
+	if (ret > 0) {
+		task_io_account_write(ret);
+		ret = fuse_direct_io(&io, from, &iocb->ki_pos, FUSE_DIO_WRITE);
+	}
+	fuse_backed_copyattr(inode);
+	inode_unlock(inode);
+	return ret;
+}
+
 static ssize_t fuse_backed_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	const struct fuse_filter_io in =
@@ -306,10 +360,13 @@ static ssize_t fuse_backed_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		.opcode = FUSE_WRITE,
 		.inode = inode,
 		.in = &in,
+		.file = iocb->ki_filp,
 	};
 	ssize_t ret;
 
-	ret = fuse_backed_route_backing(&call);
+	ret = fuse_backed_route(&call);
+	if (ret == FUSE_ROUTE_DAEMON)
+		return fuse_backed_answered(&call, fuse_backed_write_daemon(iocb, from));
 	if (!ret)
 		ret = fuse_backed_lock_for_write(inode, iocb);
 	if (ret)
@@ -339,6 +396,7 @@ static ssize_t fuse_backed_splice_write(struct pipe_inode_info *pipe,
 		.opcode = FUSE_WRITE,
 		.inode = inode,
 		.in = &in,
+		.file = out,
 	};
 	struct backing_file_ctx ctx = {
 		.cred = ff->cred,
@@ -347,9 +405,12 @@ static ssize_t fuse_backed_splice_write(struct pipe_inode_info *pipe,
 	struct kiocb iocb;
 	ssize_t ret;
 
-	ret = fuse_backed_route_backing(&call);
-	if (ret)
+	ret = fuse_backed_verdict(&call);
+	if (ret < 0)
 		return ret;
+	/* By way of write(2), which asks once more */
+	if (ret == FUSE_ROUTE_DAEMON)
+		return iter_file_splice_write(pipe, out, ppos, len, flags);
 
 	inode_lock(inode);
 	fuse_backed_copyattr(inode);
@@ -374,14 +435,14 @@ static int fuse_backed_may_map(struct file *file, struct vm_area_struct *vma)
 	fuse_filter_ranges_init(&ranges);
 	err = fuse_backed_ask(file, FUSE_READ, 0, S64_MAX, &ranges);
 	if (err)
-		return err;
+		return err < 0 ? err : -EIO;
 	if (ranges.nr)
 		return -EACCES;
 	if (!fuse_filter_writable(vma))
 		return 0;
 
 	err = fuse_backed_ask(file, FUSE_WRITE, 0, S64_MAX, NULL);
-	return fuse_filter_limit_map(vma, err);
+	return fuse_filter_limit_map(vma, err > 0 ? -EIO : err);
 }
 
 static int fuse_backed_mmap(struct file *file, struct vm_area_struct *vma)
@@ -434,12 +495,19 @@ int fuse_backed_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 		.opcode = S_ISDIR(inode->i_mode) ? FUSE_FSYNCDIR : FUSE_FSYNC,
 		.inode = inode,
 		.in = &in,
+		.file = file,
 	};
 	int err;
 
-	err = fuse_backed_route_backing(&call);
-	if (err)
+	err = fuse_backed_route(&call);
+	if (err < 0)
 		return err;
+	if (err == FUSE_ROUTE_DAEMON) {
+		err = call.opcode == FUSE_FSYNCDIR ?
+			fuse_dir_fsync(file, start, end, datasync) :
+			fuse_fsync(file, start, end, datasync);
+		return fuse_backed_answered(&call, err);
+	}
 
 	scoped_with_creds(ff->cred)
 		err = vfs_fsync_range(ff->passthrough, start, end, datasync);
@@ -495,10 +563,16 @@ static long fuse_backed_fallocate(struct file *file, int mode, loff_t offset,
 		.opcode = FUSE_FALLOCATE,
 		.inode = inode,
 		.in = &in,
+		.file = file,
 	};
 	int err;
 
-	err = fuse_backed_route_backing(&call);
+	err = fuse_backed_route(&call);
+	if (err == FUSE_ROUTE_DAEMON) {
+		err = fuse_file_fallocate(file, mode, offset, len);
+		fuse_backed_copyattr(inode);
+		return fuse_backed_answered(&call, err);
+	}
 	if (!err)
 		err = fuse_backed_begin_change(file);
 	if (err)
@@ -511,26 +585,49 @@ static long fuse_backed_fallocate(struct file *file, int mode, loff_t offset,
 }
 
 /*
- * Ask about a copy as what it is, and as a read and a write. @redacted says that
- * some of the source reads as zero.
+ * Ask about a copy as what it is, and as a read and a write. @pieces says that some
+ * of the source reads as zero, or is read or written by the daemon.
  */
 static int fuse_backed_may_copy(struct fuse_backed_call *call, struct file *in,
-				struct file *out, bool *redacted)
+				struct file *out, bool *pieces)
 {
 	const struct fuse_copy_file_range_in *copy = call->in;
 	/* FICLONE has no length for "all" */
 	u64 len = copy->len ?: S64_MAX;
 	struct fuse_filter_ranges ranges;
-	int err;
+	int route, from, to;
 
 	fuse_filter_ranges_init(&ranges);
-	err = fuse_backed_route_backing(call);
-	if (!err)
-		err = fuse_backed_ask(in, FUSE_READ, copy->off_in, len, &ranges);
-	if (!err)
-		err = fuse_backed_ask(out, FUSE_WRITE, copy->off_out, len, NULL);
-	*redacted = ranges.nr;
-	return err;
+	route = fuse_backed_verdict(call);
+	if (route < 0)
+		return route;
+	from = fuse_backed_ask(in, FUSE_READ, copy->off_in, len, &ranges);
+	if (from < 0)
+		return from;
+	to = fuse_backed_ask(out, FUSE_WRITE, copy->off_out, len, NULL);
+	if (to < 0)
+		return to;
+	*pieces = ranges.nr || from == FUSE_ROUTE_DAEMON || to == FUSE_ROUTE_DAEMON;
+	/* The daemon knows nothing of what is to read as zero */
+	return ranges.nr ? FUSE_ROUTE_BACKING : route;
+}
+
+static ssize_t fuse_backed_copy_daemon(struct fuse_backed_call *call,
+				       struct file *in, loff_t in_pos,
+				       struct file *out, loff_t out_pos,
+				       size_t len, unsigned int flags)
+{
+	ssize_t ret;
+
+	ret = fuse_backed_open_server(in);
+	if (!ret)
+		ret = fuse_backed_open_server(out);
+	if (ret)
+		return ret;
+
+	ret = fuse_copy_file_range(in, in_pos, out, out_pos, len, flags);
+	fuse_backed_copyattr(file_inode(out));
+	return fuse_backed_answered(call, ret);
 }
 
 static ssize_t fuse_backed_copy_backing(struct file *in, loff_t in_pos,
@@ -561,7 +658,7 @@ static ssize_t fuse_backed_copy_file_range(struct file *in, loff_t in_pos,
 {
 	const struct fuse_copy_file_range_in copy = {
 		.off_in = in_pos,
-		.nodeid_out = get_node_id(file_inode(out)),
+		.nodeid_out = fuse_backed_node_id(file_inode(out)),
 		.off_out = out_pos,
 		.len = len,
 		.flags = flags,
@@ -570,15 +667,19 @@ static ssize_t fuse_backed_copy_file_range(struct file *in, loff_t in_pos,
 		.opcode = FUSE_COPY_FILE_RANGE,
 		.inode = file_inode(in),
 		.in = &copy,
+		.file = in,
 	};
-	bool redacted;
+	bool pieces;
 	ssize_t ret;
 
-	ret = fuse_backed_may_copy(&call, in, out, &redacted);
-	if (ret)
+	ret = fuse_backed_may_copy(&call, in, out, &pieces);
+	if (ret < 0)
 		return ret;
-	/* By way of read and write, which know what not to read */
-	if (redacted)
+	if (ret == FUSE_ROUTE_DAEMON)
+		return fuse_backed_copy_daemon(&call, in, in_pos, out, out_pos, len,
+					       flags);
+	/* By way of read and write, which know what not to read, and whom to ask */
+	if (pieces)
 		ret = splice_copy_file_range(in, in_pos, out, out_pos, len);
 	else
 		ret = fuse_backed_copy_backing(in, in_pos, out, out_pos, len, flags);
@@ -608,7 +709,7 @@ static int fuse_backed_may_compare(struct file *file, loff_t pos, loff_t len)
 
 	fuse_filter_ranges_init(&ranges);
 	err = fuse_backed_ask(file, FUSE_READ, pos, len ?: S64_MAX, &ranges);
-	return err ?: ranges.nr ? -EACCES : 0;
+	return err < 0 ? err : err || ranges.nr ? -EACCES : 0;
 }
 
 /* Sharing bytes that are the same is no change of data */
@@ -627,7 +728,7 @@ static loff_t fuse_backed_remap_file_range(struct file *in, loff_t in_pos,
 {
 	const struct fuse_copy_file_range_in copy = {
 		.off_in = in_pos,
-		.nodeid_out = get_node_id(file_inode(out)),
+		.nodeid_out = fuse_backed_node_id(file_inode(out)),
 		.off_out = out_pos,
 		.len = len,
 		.flags = flags,
@@ -636,8 +737,9 @@ static loff_t fuse_backed_remap_file_range(struct file *in, loff_t in_pos,
 		.opcode = FUSE_COPY_FILE_RANGE,
 		.inode = file_inode(in),
 		.in = &copy,
+		.file = in,
 	};
-	bool redacted;
+	bool pieces;
 	loff_t ret;
 
 	if (flags & ~(REMAP_FILE_DEDUP | REMAP_FILE_ADVISORY))
@@ -645,9 +747,12 @@ static loff_t fuse_backed_remap_file_range(struct file *in, loff_t in_pos,
 	if (in->f_op != out->f_op)
 		return -EXDEV;
 
-	ret = fuse_backed_may_copy(&call, in, out, &redacted);
+	ret = fuse_backed_may_copy(&call, in, out, &pieces);
+	/* There is no request for it */
+	if (ret == FUSE_ROUTE_DAEMON)
+		ret = -EOPNOTSUPP;
 	/* To share bytes is to read them, and to compare them is to read both */
-	if (!ret && redacted)
+	if (!ret && pieces)
 		ret = -EACCES;
 	if (!ret && flags & REMAP_FILE_DEDUP)
 		ret = fuse_backed_may_compare(out, out_pos, len);

@@ -13,11 +13,43 @@
 #include <linux/uaccess.h>
 #include <uapi/linux/magic.h>
 
+/* The daemon's refusal adds to those of the backing; it grants nothing. */
+static int fuse_backed_ask_access(struct inode *inode, int mask)
+{
+	return mask & MAY_NOT_BLOCK ? -ECHILD : fuse_access(inode, mask);
+}
+
 /*
  * The caller must have permission on the backing's inode, and so must the
  * credentials that the backing was registered with: a mount shows no more than
  * whoever set it up may see.
  */
+static int fuse_backed_check_backing(struct inode *inode, struct inode *real,
+				     int mask)
+{
+	const struct fuse_backing *fb = fuse_backed(inode)->fb;
+	struct mnt_idmap *idmap = mnt_idmap(fb->mnt);
+	int err;
+
+	err = S_ISDIR(inode->i_mode) ? 0 : fuse_backed_may_use(inode, mask);
+	if (err)
+		return fuse_backed_refuse(inode, FUSE_ACCESS,
+					  FUSE_REFUSED_MOUNT_FLAGS, err);
+
+	/* Said here and not only when it is tried, so that access() knows too */
+	if (mask & MAY_WRITE && !special_file(inode->i_mode) &&
+	    __mnt_is_readonly(fb->mnt))
+		return -EROFS;
+
+	err = inode_permission(idmap, real, mask);
+	if (err)
+		return err;
+
+	scoped_with_creds(fb->cred)
+		err = inode_permission(idmap, real, mask);
+	return err;
+}
+
 static int fuse_backed_permission(struct mnt_idmap *idmap, struct inode *inode,
 				  int mask)
 {
@@ -28,10 +60,8 @@ static int fuse_backed_permission(struct mnt_idmap *idmap, struct inode *inode,
 		.inode = inode,
 		.in = &in,
 	};
-	const struct fuse_backed *fbk = fuse_backed(inode);
-	struct mnt_idmap *backing_idmap = mnt_idmap(fbk->fb->mnt);
-	struct inode *real = d_inode_rcu(fbk->dentry);
-	int err;
+	struct inode *real = d_inode_rcu(fuse_backed(inode)->dentry);
+	int route, err;
 
 	/* Only an inode that was evicted during RCU-walk has lost its backing */
 	if (!real)
@@ -43,27 +73,16 @@ static int fuse_backed_permission(struct mnt_idmap *idmap, struct inode *inode,
 	if (!fuse_allow_current_process(get_fuse_conn(inode)))
 		return -EACCES;
 
-	err = fuse_backed_route_backing(&call);
-	if (err)
-		return err;
+	route = fuse_backed_route(&call);
+	if (route < 0)
+		return route;
 
-	err = S_ISDIR(inode->i_mode) ? 0 : fuse_backed_may_use(inode, mask);
-	if (err)
-		return fuse_backed_refuse(inode, FUSE_ACCESS,
-					  FUSE_REFUSED_MOUNT_FLAGS, err);
-
-	/* Said here and not only when it is tried, so that access() knows too */
-	if (mask & MAY_WRITE && !special_file(inode->i_mode) &&
-	    __mnt_is_readonly(fbk->fb->mnt))
-		return -EROFS;
-
-	err = inode_permission(backing_idmap, real, mask);
-	if (err)
-		return err;
-
-	scoped_with_creds(fbk->fb->cred)
-		err = inode_permission(backing_idmap, real, mask);
-	return fuse_filter_post(get_fuse_conn(inode), &call, err);
+	err = fuse_backed_check_backing(inode, real, mask);
+	if (!err && route == FUSE_ROUTE_DAEMON)
+		err = fuse_backed_ask_access(inode, mask);
+	/* To be asked again is no result */
+	return err == -ECHILD ? err :
+	       fuse_filter_post(get_fuse_conn(inode), &call, err);
 }
 
 static int fuse_backed_getattr(struct mnt_idmap *idmap, const struct path *path,
@@ -76,7 +95,7 @@ static int fuse_backed_getattr(struct mnt_idmap *idmap, const struct path *path,
 		.opcode = FUSE_GETATTR,
 		.inode = inode,
 	};
-	int err;
+	int route, err;
 
 	if (!fuse_allow_current_process(get_fuse_conn(inode))) {
 		/* As for plain inodes: who asks for nothing gets st_dev */
@@ -85,9 +104,16 @@ static int fuse_backed_getattr(struct mnt_idmap *idmap, const struct path *path,
 		return request_mask ? -EACCES : 0;
 	}
 
-	err = fuse_backed_route_backing(&call);
-	if (err)
-		return err;
+	route = fuse_backed_route(&call);
+	if (route < 0)
+		return route;
+	if (route == FUSE_ROUTE_DAEMON) {
+		/* What the kernel has are the backing's attributes: always ask */
+		err = fuse_getattr(idmap, path, stat, request_mask | STATX_TYPE,
+				   (flags & ~AT_STATX_SYNC_TYPE) |
+				   AT_STATX_FORCE_SYNC);
+		return fuse_filter_stat(&call, stat, err);
+	}
 
 	scoped_with_creds(fuse_backed_cred(inode))
 		err = vfs_getattr(&backing, stat, request_mask, flags);
@@ -136,6 +162,16 @@ static int fuse_backed_notify_change(const struct fuse_backed *fbk,
 	return err;
 }
 
+/* The daemon is told of the file that something is changed by, if it has it open. */
+static void fuse_backed_iattr_file(struct iattr *change, const struct iattr *attr)
+{
+	if (attr->ia_valid & ATTR_FILE &&
+	    fuse_backed_has_handle(attr->ia_file->private_data)) {
+		change->ia_valid |= ATTR_FILE;
+		change->ia_file = attr->ia_file;
+	}
+}
+
 static int fuse_backed_change(struct inode *inode, const struct iattr *attr)
 {
 	const struct fuse_backed *fbk = fuse_backed(inode);
@@ -169,7 +205,8 @@ int fuse_backed_setattr(struct mnt_idmap *idmap, struct dentry *entry,
 	struct fuse_filter_args args = {
 		.attr = &change,
 		.attr_edit = FUSE_FILTER_EDIT_MODE | FUSE_FILTER_EDIT_OWNER |
-			     FUSE_FILTER_EDIT_TIMES | FUSE_FILTER_EDIT_VALID,
+			     FUSE_FILTER_EDIT_TIMES | FUSE_FILTER_EDIT_VALID |
+			     FUSE_FILTER_EDIT_GIVEN,
 	};
 	struct fuse_backed_call call = {
 		.opcode = FUSE_SETATTR,
@@ -177,7 +214,7 @@ int fuse_backed_setattr(struct mnt_idmap *idmap, struct dentry *entry,
 		.args = &args,
 	};
 	struct iattr backing;
-	int err;
+	int route, err;
 
 	if (!fuse_allow_current_process(fc))
 		return -EACCES;
@@ -190,11 +227,17 @@ int fuse_backed_setattr(struct mnt_idmap *idmap, struct dentry *entry,
 
 	backing = fuse_backed_iattr(attr);
 	fuse_filter_attr_from_iattr(&change, fc, &backing);
-	err = fuse_backed_route_backing(&call);
-	if (!err)
-		err = fuse_filter_attr_to_iattr(&change, fc, &backing);
+	route = fuse_backed_route(&call);
+	err = route < 0 ? route : fuse_filter_attr_to_iattr(&change, fc, &backing);
 	if (err)
 		return err;
+
+	if (route == FUSE_ROUTE_DAEMON) {
+		fuse_backed_iattr_file(&backing, attr);
+		err = fuse_setattr(idmap, entry, &backing);
+		fuse_backed_copyattr(inode);
+		return fuse_backed_answered(&call, err);
+	}
 
 	err = fuse_backed_change(inode, &backing);
 	fuse_backed_copyattr(inode);
@@ -231,7 +274,8 @@ static const char *fuse_backed_filter_link(struct fuse_backed_call *call,
 	return args.value;
 }
 
-static const char *fuse_backed_read_link(struct inode *inode,
+static const char *fuse_backed_read_link(struct dentry *entry,
+					 struct inode *inode,
 					 struct delayed_call *done)
 {
 	struct fuse_backed_call call = {
@@ -239,15 +283,19 @@ static const char *fuse_backed_read_link(struct inode *inode,
 		.inode = inode,
 	};
 	const char *link;
-	int err;
+	int route;
 
-	err = fuse_backed_route_backing(&call);
-	if (err)
-		return ERR_PTR(err);
+	route = fuse_backed_route(&call);
+	if (route < 0)
+		return ERR_PTR(route);
 
-	scoped_with_creds(fuse_backed_cred(inode))
-		link = vfs_get_link(fuse_backed(inode)->dentry, done);
-	fuse_backed_account(&call, PTR_ERR_OR_ZERO(link));
+	if (route == FUSE_ROUTE_DAEMON) {
+		link = fuse_get_link(entry, inode, done);
+	} else {
+		scoped_with_creds(fuse_backed_cred(inode))
+			link = vfs_get_link(fuse_backed(inode)->dentry, done);
+		fuse_backed_account(&call, PTR_ERR_OR_ZERO(link));
+	}
 	return call.post ? fuse_backed_filter_link(&call, link, done) : link;
 }
 
@@ -311,14 +359,14 @@ static const char *fuse_backed_get_link(struct dentry *entry,
 		return ERR_PTR(fuse_backed_refuse(inode, FUSE_READLINK,
 						  FUSE_REFUSED_MOUNT_FLAGS,
 						  -ELOOP));
-	return fuse_backed_read_link(inode, done);
+	return fuse_backed_read_link(entry, inode, done);
 }
 
 /* What readlink(2) may do even where links are not followed */
 static int fuse_backed_readlink(struct dentry *entry, char __user *buf, int size)
 {
 	DEFINE_DELAYED_CALL(done);
-	const char *link = fuse_backed_read_link(d_inode(entry), &done);
+	const char *link = fuse_backed_read_link(entry, d_inode(entry), &done);
 	int len;
 
 	if (IS_ERR(link))
@@ -346,16 +394,20 @@ int fuse_backed_statfs(struct dentry *dentry, struct kstatfs *buf)
 		.opcode = FUSE_STATFS,
 		.inode = inode,
 	};
-	int err;
+	int route, err;
 
-	err = fuse_backed_route_backing(&call);
-	if (err)
-		return err;
+	route = fuse_backed_route(&call);
+	if (route < 0)
+		return route;
 
-	scoped_with_creds(fuse_backed_cred(inode))
-		err = vfs_statfs(&backing, buf);
-	buf->f_type = FUSE_SUPER_MAGIC;
-	fuse_backed_account(&call, err);
+	if (route == FUSE_ROUTE_DAEMON) {
+		err = fuse_send_statfs(dentry, buf);
+	} else {
+		scoped_with_creds(fuse_backed_cred(inode))
+			err = vfs_statfs(&backing, buf);
+		buf->f_type = FUSE_SUPER_MAGIC;
+		fuse_backed_account(&call, err);
+	}
 	return call.post ? fuse_backed_filter_statfs(&call, buf, err) : err;
 }
 
@@ -373,11 +425,13 @@ int fuse_backed_sync_fs(struct super_block *sb)
 		.opcode = FUSE_SYNCFS,
 		.inode = root,
 	};
-	int err;
+	int route, err;
 
-	err = fuse_backed_route_backing(&call);
-	if (err)
-		return err;
+	route = fuse_backed_route(&call);
+	if (route < 0)
+		return route;
+	if (route == FUSE_ROUTE_DAEMON)
+		return fuse_backed_answered(&call, fuse_send_syncfs(sb));
 
 	down_read(&backing->s_umount);
 	err = sync_filesystem(backing);

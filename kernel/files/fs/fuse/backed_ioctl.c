@@ -5,8 +5,8 @@
  * An ioctl that is passed on acts with the credentials of the registration, on a
  * file system that may check them. So there is a list of those that only read, that
  * whoever can open the file may use, and that say nothing of where data lie on a
- * disk. File attributes, clones and the like are not here, as the VFS has
- * operations for them.
+ * disk. The daemon gets any that a filter sends to it. File attributes, clones and
+ * the like are not here, as the VFS has operations for them.
  */
 
 #include "backed.h"
@@ -32,7 +32,7 @@ static bool fuse_backed_passes_ioctl(unsigned int cmd)
 	}
 }
 
-static long fuse_backed_ioctl_backing(struct file *file, unsigned int cmd,
+static long fuse_backed_ioctl_common(struct file *file, unsigned int cmd,
 				      unsigned long arg, bool compat)
 {
 	struct inode *inode = file_inode(file);
@@ -47,17 +47,21 @@ static long fuse_backed_ioctl_backing(struct file *file, unsigned int cmd,
 		.opcode = FUSE_IOCTL,
 		.inode = inode,
 		.in = &in,
+		.file = file,
 	};
 	long (*ioctl)(struct file *file, unsigned int cmd, unsigned long arg);
 	long ret;
 
+	ret = fuse_backed_route(&call);
+	if (ret < 0)
+		return ret;
+	if (ret == FUSE_ROUTE_DAEMON)
+		return fuse_backed_answered(&call, fuse_ioctl_common(file, cmd, arg,
+								     in.flags));
+
 	ioctl = compat ? backing->f_op->compat_ioctl : backing->f_op->unlocked_ioctl;
 	if (!ioctl || !fuse_backed_passes_ioctl(cmd))
 		return -ENOTTY;
-
-	ret = fuse_backed_route_backing(&call);
-	if (ret)
-		return ret;
 
 	scoped_with_creds(fuse_backed_cred(inode))
 		ret = ioctl(backing, cmd, arg);
@@ -81,7 +85,7 @@ long fuse_backed_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (S_ISDIR(file_inode(file)->i_mode))
 		ret = fuse_backed_dir_ioctl(file, cmd, arg);
 	if (ret == -ENOTTY)
-		ret = fuse_backed_ioctl_backing(file, cmd, arg, false);
+		ret = fuse_backed_ioctl_common(file, cmd, arg, false);
 	return ret;
 }
 
@@ -103,7 +107,7 @@ long fuse_backed_compat_ioctl(struct file *file, unsigned int cmd,
 		ret = fuse_backed_dir_ioctl(file, cmd,
 					    (unsigned long)compat_ptr(arg));
 	if (ret == -ENOTTY)
-		ret = fuse_backed_ioctl_backing(file, cmd, arg, true);
+		ret = fuse_backed_ioctl_common(file, cmd, arg, true);
 	return ret;
 }
 #endif

@@ -31,13 +31,19 @@ static void fuse_backed_lock_as(struct file_lock *fl, struct file *from,
 		fl->c.flc_owner = to;
 }
 
-/* A lock can be refused; what a filter says of letting go of one is not asked for. */
+/*
+ * A lock can be refused; what a filter says of letting go of one is not asked for. A
+ * daemon knows no locks of directories.
+ */
 static int fuse_backed_lock_route(struct fuse_backed_call *call)
 {
 	const struct fuse_lk_in *in = call->in;
-	int err = fuse_backed_route_backing(call);
+	int route = S_ISDIR(call->inode->i_mode) ? fuse_backed_route_backing(call) :
+						   fuse_backed_route(call);
 
-	return in->lk.type == F_UNLCK && call->opcode != FUSE_GETLK ? 0 : err;
+	if (route < 0 && in->lk.type == F_UNLCK && call->opcode != FUSE_GETLK)
+		return FUSE_ROUTE_BACKING;
+	return route;
 }
 
 int fuse_backed_lock(struct file *file, int cmd, struct file_lock *fl)
@@ -49,12 +55,15 @@ int fuse_backed_lock(struct file *file, int cmd, struct file_lock *fl)
 			  fl->c.flc_flags & FL_SLEEP ? FUSE_SETLKW : FUSE_SETLK,
 		.inode = file_inode(file),
 		.in = &in,
+		.file = file,
 	};
 	int err;
 
 	err = fuse_backed_lock_route(&call);
-	if (err)
+	if (err < 0)
 		return err;
+	if (err == FUSE_ROUTE_DAEMON)
+		return fuse_backed_answered(&call, fuse_file_lock(file, cmd, fl));
 
 	fuse_backed_lock_as(fl, file, backing);
 	if (cmd == F_GETLK)
@@ -79,12 +88,15 @@ int fuse_backed_flock(struct file *file, int cmd, struct file_lock *fl)
 		.opcode = fl->c.flc_flags & FL_SLEEP ? FUSE_SETLKW : FUSE_SETLK,
 		.inode = file_inode(file),
 		.in = &in,
+		.file = file,
 	};
 	int err;
 
 	err = fuse_backed_lock_route(&call);
-	if (err)
+	if (err < 0)
 		return err;
+	if (err == FUSE_ROUTE_DAEMON)
+		return fuse_backed_answered(&call, fuse_file_flock(file, cmd, fl));
 
 	fuse_backed_lock_as(fl, file, backing);
 	if (backing->f_op->flock)
@@ -95,6 +107,18 @@ int fuse_backed_flock(struct file *file, int cmd, struct file_lock *fl)
 	return fuse_backed_done(&call, err);
 }
 
+static int fuse_backed_flush_backing(struct file *backing, const struct cred *cred,
+				     fl_owner_t id)
+{
+	int err = 0;
+
+	if (backing->f_op->flush) {
+		scoped_with_creds(cred)
+			err = backing->f_op->flush(backing, id);
+	}
+	return err;
+}
+
 /*
  * Called at each close() of the file. What is locked is the backing's file, which
  * is not the one that the VFS unlocks then.
@@ -102,21 +126,26 @@ int fuse_backed_flock(struct file *file, int cmd, struct file_lock *fl)
 int fuse_backed_flush(struct file *file, fl_owner_t id)
 {
 	struct file *backing = fuse_backed_real(file);
+	const struct fuse_file *ff = file->private_data;
+	struct inode *inode = file_inode(file);
 	struct fuse_backed_call call = {
 		.opcode = FUSE_FLUSH,
-		.inode = file_inode(file),
+		.inode = inode,
+		.file = file,
 	};
-	int err;
+	int route, err, daemon_err = 0;
 
-	/* The locks go away whatever a filter says of it */
+	/* The locks go away whatever a filter says of it, and those of the daemon too */
 	locks_remove_posix(backing, id);
-	err = fuse_backed_route_backing(&call);
-	if (err)
-		return err;
+	route = fuse_backed_verdict(&call);
+	if (S_ISREG(inode->i_mode) && fuse_backed_has_handle(ff))
+		daemon_err = fuse_flush(file, id);
+	if (route < 0)
+		return route;
+	/* A daemon that does not have the file open has nothing to flush */
+	if (route == FUSE_ROUTE_DAEMON)
+		return fuse_backed_answered(&call, daemon_err);
 
-	if (backing->f_op->flush) {
-		scoped_with_creds(fuse_backed_cred(file_inode(file)))
-			err = backing->f_op->flush(backing, id);
-	}
-	return fuse_backed_done(&call, err);
+	err = fuse_backed_flush_backing(backing, fuse_backed_cred(inode), id);
+	return fuse_backed_done(&call, err ?: daemon_err);
 }

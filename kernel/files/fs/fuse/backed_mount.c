@@ -135,6 +135,8 @@ struct fuse_backed_conn *fuse_backed_conn_new(void)
 	fbc->stats = __alloc_percpu_gfp(sizeof(*fbc->stats) * FUSE_BACKED_NR_OPS,
 					__alignof__(*fbc->stats),
 					GFP_KERNEL_ACCOUNT);
+	xa_init(&fbc->named);
+	mutex_init(&fbc->named_lock);
 	if (fbc->stats && !percpu_counter_init(&fbc->files, 0, GFP_KERNEL_ACCOUNT))
 		return fbc;
 
@@ -154,6 +156,8 @@ void fuse_backed_conn_put(struct fuse_backed_conn *fbc)
 
 	percpu_counter_destroy(&fbc->files);
 	free_percpu(fbc->stats);
+	xa_destroy(&fbc->named);
+	mutex_destroy(&fbc->named_lock);
 	kfree(fbc);
 }
 

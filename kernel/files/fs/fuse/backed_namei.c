@@ -107,6 +107,17 @@ void fuse_backed_found(struct dentry *entry, struct dentry *parent,
 }
 
 /**
+ * fuse_backed_unremember - a name was dealt with by the daemon
+ * @entry: dentry that has it, or had it
+ *
+ * The next walk looks it up anew, with whoever it is asked of then.
+ */
+void fuse_backed_unremember(struct dentry *entry)
+{
+	dput(fuse_backed_set_name(entry, NULL, 0));
+}
+
+/**
  * fuse_backed_names_are_bytes - is a name one string of bytes, and no other?
  * @backing: a directory
  *
@@ -246,13 +257,8 @@ struct dentry *fuse_backed_lookup(struct inode *dir, struct dentry *entry,
 	route = fuse_backed_route(&call);
 	if (route < 0)
 		return ERR_PTR(route);
-	if (route == FUSE_ROUTE_DAEMON) {
-		if (!fuse_backed_daemon_knows(dir))
-			return ERR_PTR(fuse_backed_refuse(dir, FUSE_LOOKUP,
-							  FUSE_REFUSED_UNNAMED,
-							  -EIO));
+	if (route == FUSE_ROUTE_DAEMON)
 		return fuse_lookup(dir, entry, flags);
-	}
 
 	res = fuse_backed_lookup_backing(dir, entry);
 	if (IS_ERR(res)) {
@@ -310,6 +316,21 @@ static int fuse_backed_keep_owner(struct inode *inode, unsigned int flags)
 		return -ECHILD;
 	fuse_backed_copyattr(inode);
 	return 1;
+}
+
+/**
+ * fuse_backed_name_holds - does a name stand for the same inode as here?
+ * @dir: backed directory
+ * @name: name that @entry had in it
+ * @entry: dentry with a backed inode
+ *
+ * Return: true if the backing has the inode there, whatever the filters say
+ */
+bool fuse_backed_name_holds(struct inode *dir, const struct qstr *name,
+			    struct dentry *entry)
+{
+	return fuse_backed_name_valid(dir, entry) ||
+	       fuse_backed_relookup(dir, name, entry) > 0;
 }
 
 /**

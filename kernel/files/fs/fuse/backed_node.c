@@ -199,6 +199,7 @@ void fuse_backed_evict(struct inode *inode)
 	if (!fuse_inode_backed(inode))
 		return;
 
+	fuse_backed_forget_id(inode);
 	dput(fbk->dentry);
 	fuse_backing_put(fbk->fb);
 }

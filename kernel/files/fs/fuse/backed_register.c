@@ -254,20 +254,13 @@ int fuse_backed_default_route(const struct fuse_backed_call *call)
 {
 	const u64 after_open = FUSE_BACKING_FILE_OPS & ~BIT_ULL(FUSE_OPEN);
 	const struct fuse_backing *fb = fuse_backed(call->dir ?: call->inode)->fb;
+	const struct fuse_file *ff = call->file ? call->file->private_data : NULL;
 
+	/* A file is the daemon's if a filter had the daemon open it */
+	if (ff && ff->server)
+		return FUSE_ROUTE_DAEMON;
 	/* Of a file that the daemon has opened, nothing comes here */
 	if ((fb->ops | after_open) & BIT_ULL(call->opcode))
 		return FUSE_ROUTE_BACKING;
 	return FUSE_ROUTE_DAEMON;
-}
-
-/**
- * fuse_backed_daemon_knows - can the daemon be asked about an inode?
- * @inode: a backed inode
- *
- * Return: true if the daemon has a name for it
- */
-bool fuse_backed_daemon_knows(const struct inode *inode)
-{
-	return !fuse_inode_kernel_made(inode);
 }

@@ -56,6 +56,28 @@ static int fuse_backed_remove_backing(const struct fuse_backed *dir,
 	return err;
 }
 
+/* The daemon may have changed the backing, or nothing there: look again. */
+static void fuse_backed_renew(struct dentry *entry)
+{
+	struct inode *inode = d_inode(entry);
+
+	fuse_backed_unremember(entry);
+	if (inode && fuse_inode_backed(inode))
+		fuse_backed_copyattr(inode);
+}
+
+static int fuse_backed_remove_daemon(struct fuse_backed_call *call,
+				     struct dentry *entry)
+{
+	int err;
+
+	err = call->opcode == FUSE_RMDIR ? fuse_rmdir(call->dir, entry) :
+					   fuse_unlink(call->dir, entry);
+	fuse_backed_renew(entry);
+	fuse_backed_copyattr(call->dir);
+	return fuse_backed_answered(call, err);
+}
+
 static int fuse_backed_remove(struct inode *dir, struct dentry *entry, u32 opcode)
 {
 	const struct fuse_backed *fbk = fuse_backed(dir);
@@ -65,16 +87,19 @@ static int fuse_backed_remove(struct inode *dir, struct dentry *entry, u32 opcod
 		.dir = dir,
 		.name = &entry->d_name,
 	};
-	int err;
+	int route, err;
 
+	route = fuse_backed_route(&call);
+	if (route < 0)
+		return route;
+	if (route == FUSE_ROUTE_DAEMON)
+		return fuse_backed_remove_daemon(&call, entry);
 	/* A name that the daemon answers for is not the backing's to remove */
 	if (!fuse_inode_kernel_made(d_inode(entry)))
 		return fuse_backed_refuse(dir, opcode, FUSE_REFUSED_DAEMONS,
 					  -EOPNOTSUPP);
 
-	err = fuse_backed_route_backing(&call);
-	if (!err)
-		err = fuse_backed_may_remove(fbk, d_inode(entry));
+	err = fuse_backed_may_remove(fbk, d_inode(entry));
 	if (!err)
 		err = mnt_want_write(fbk->fb->mnt);
 	if (err)
@@ -153,17 +178,32 @@ static int fuse_backed_may_rename(const struct inode *olddir,
 	return err;
 }
 
+static int fuse_backed_rename_daemon(const struct fuse_backed_call *call,
+				     struct dentry *oldent, struct inode *newdir,
+				     struct dentry *newent, unsigned int flags)
+{
+	int err;
+
+	err = fuse_rename2(&nop_mnt_idmap, call->dir, oldent, newdir, newent, flags);
+	fuse_backed_renew(oldent);
+	fuse_backed_renew(newent);
+	fuse_backed_copyattr(call->dir);
+	if (fuse_inode_backed(newdir))
+		fuse_backed_copyattr(newdir);
+	return fuse_backed_answered(call, err);
+}
+
 int fuse_backed_rename(struct mnt_idmap *idmap, struct inode *olddir,
 		       struct dentry *oldent, struct inode *newdir,
 		       struct dentry *newent, unsigned int flags)
 {
 	const struct fuse_backing *fb = fuse_backed(olddir)->fb;
 	const struct fuse_rename2_in in = {
-		.newdir = get_node_id(newdir),
+		.newdir = fuse_backed_node_id(newdir),
 		.flags = flags,
 	};
 	struct fuse_filter_args args = {
-		.newparent = get_node_id(newdir),
+		.newparent = fuse_backed_node_id(newdir),
 		.newdir = newdir,
 		.newname = &newent->d_name,
 	};
@@ -175,11 +215,16 @@ int fuse_backed_rename(struct mnt_idmap *idmap, struct inode *olddir,
 		.in = &in,
 		.args = &args,
 	};
-	int err;
+	int route, err;
+
+	route = fuse_backed_route(&call);
+	if (route < 0)
+		return route;
+	if (route == FUSE_ROUTE_DAEMON)
+		return fuse_backed_rename_daemon(&call, oldent, newdir, newent,
+						 flags);
 
 	err = fuse_backed_may_rename(olddir, oldent, newdir, newent);
-	if (!err)
-		err = fuse_backed_route_backing(&call);
 	if (!err)
 		err = mnt_want_write(fb->mnt);
 	if (err)

@@ -37,22 +37,28 @@ int fuse_backed_getxattr(struct inode *inode, const char *name, void *value,
 		.args = &args,
 	};
 	ssize_t ret;
+	int route;
 
 	if (fuse_backed_hides_caps(inode, name))
 		return -ENODATA;
 
-	ret = fuse_backed_route_backing(&call);
-	if (ret)
-		return ret;
+	route = fuse_backed_route(&call);
+	if (route < 0)
+		return route;
 
-	scoped_with_creds(fbk->fb->cred)
-		ret = vfs_getxattr(mnt_idmap(fbk->fb->mnt), fbk->dentry, name,
-				   value, size);
+	if (route == FUSE_ROUTE_DAEMON) {
+		ret = fuse_getxattr(inode, name, value, size);
+	} else {
+		scoped_with_creds(fbk->fb->cred)
+			ret = vfs_getxattr(mnt_idmap(fbk->fb->mnt), fbk->dentry,
+					   name, value, size);
+		fuse_backed_account(&call, ret);
+	}
 	args.value = size ? value : NULL;
 	args.value_room = size;
 	args.value_probe = !size;
 	args.value_len = max(ret, 0);
-	return fuse_backed_done(&call, ret);
+	return fuse_backed_answered(&call, ret);
 }
 
 static int fuse_backed_change_xattr(const struct fuse_backed *fbk,
@@ -68,12 +74,24 @@ static int fuse_backed_change_xattr(const struct fuse_backed *fbk,
 	}
 }
 
-/* Ask, and keep the backing's mount writable until the end. */
+/*
+ * Ask who is to change something. If it is the backing, its mount is kept writable
+ * until fuse_backed_end_attr().
+ */
 static int fuse_backed_begin_attr(struct fuse_backed_call *call)
 {
-	int err = fuse_backed_route_backing(call);
+	int route = fuse_backed_route(call);
 
-	return err ?: mnt_want_write(fuse_backed(call->inode)->fb->mnt);
+	if (route != FUSE_ROUTE_BACKING)
+		return route;
+	return mnt_want_write(fuse_backed(call->inode)->fb->mnt);
+}
+
+/* The daemon may have changed the backing too */
+static int fuse_backed_attr_answered(const struct fuse_backed_call *call, int err)
+{
+	fuse_backed_copyattr(call->inode);
+	return fuse_backed_answered(call, err);
 }
 
 static int fuse_backed_end_attr(const struct fuse_backed_call *call, int err)
@@ -113,8 +131,13 @@ int fuse_backed_setxattr(struct inode *inode, const char *name,
 	int err;
 
 	err = fuse_backed_begin_attr(&call);
-	if (err)
+	if (err < 0)
 		return err;
+	if (err == FUSE_ROUTE_DAEMON) {
+		err = value ? fuse_setxattr(inode, name, value, size, flags, 0) :
+			      fuse_removexattr(inode, name);
+		return fuse_backed_attr_answered(&call, err);
+	}
 
 	err = fuse_backed_change_xattr(fbk, name, value, size, flags);
 	return fuse_backed_end_attr(&call, err);
@@ -122,19 +145,30 @@ int fuse_backed_setxattr(struct inode *inode, const char *name,
 
 /*
  * Some file systems show trusted names to who has the capability only, so the
- * credentials are the caller's. Where names may have to be left out, the size of
- * the list is that of what remains.
+ * credentials are the caller's.
  */
-static ssize_t fuse_backed_list(struct inode *inode, char *list, size_t size)
+static ssize_t fuse_backed_list_all(struct dentry *entry, char *list, size_t size,
+				    int route)
 {
-	struct dentry *real = fuse_backed(inode)->dentry;
+	if (route == FUSE_ROUTE_DAEMON)
+		return fuse_listxattr(entry, list, size);
+	return vfs_listxattr(fuse_backed(d_inode(entry))->dentry, list, size);
+}
+
+/*
+ * Where names may have to be left out, the size of the list is that of what remains.
+ */
+static ssize_t fuse_backed_list(struct dentry *entry, char *list, size_t size,
+				int route)
+{
+	struct inode *inode = d_inode(entry);
 	char *all __free(kvfree) = NULL;
 	ssize_t ret;
 
 	if (!fuse_filter_asked(get_fuse_conn(inode), FUSE_FILTER_OP_XATTR_NAME))
-		return vfs_listxattr(real, list, size);
+		return fuse_backed_list_all(entry, list, size, route);
 
-	ret = vfs_listxattr(real, NULL, 0);
+	ret = fuse_backed_list_all(entry, NULL, 0, route);
 	if (ret <= 0)
 		return ret;
 	/* One that grows meanwhile is ERANGE, for which callers are prepared */
@@ -142,7 +176,7 @@ static ssize_t fuse_backed_list(struct inode *inode, char *list, size_t size)
 	if (!all)
 		return -ENOMEM;
 
-	ret = vfs_listxattr(real, all, ret);
+	ret = fuse_backed_list_all(entry, all, ret, route);
 	if (ret > 0)
 		ret = fuse_filter_xattr_names(inode, all, ret);
 	if (ret <= 0 || !size)
@@ -163,12 +197,15 @@ ssize_t fuse_backed_listxattr(struct dentry *entry, char *list, size_t size)
 		.in = &in,
 	};
 	ssize_t ret;
+	int route;
 
-	ret = fuse_backed_route_backing(&call);
-	if (ret)
-		return ret;
+	route = fuse_backed_route(&call);
+	if (route < 0)
+		return route;
 
-	ret = fuse_backed_list(inode, list, size);
+	ret = fuse_backed_list(entry, list, size, route);
+	if (route == FUSE_ROUTE_DAEMON)
+		return fuse_backed_answered(&call, ret);
 	return fuse_backed_done(&call, ret);
 }
 
@@ -227,14 +264,19 @@ struct posix_acl *fuse_backed_get_acl(struct mnt_idmap *idmap,
 						  FUSE_REFUSED_ACL,
 						  -EOPNOTSUPP));
 
-	err = fuse_backed_route_backing(&call);
-	if (err)
+	err = fuse_backed_route(&call);
+	if (err < 0)
 		return ERR_PTR(err);
 
-	scoped_with_creds(fbk->fb->cred)
-		acl = vfs_get_acl(mnt_idmap(fbk->fb->mnt), fbk->dentry,
-				  args.text);
-	err = fuse_backed_done(&call, PTR_ERR_OR_ZERO(acl));
+	if (err == FUSE_ROUTE_DAEMON) {
+		acl = fuse_get_acl(idmap, entry, type);
+	} else {
+		scoped_with_creds(fbk->fb->cred)
+			acl = vfs_get_acl(mnt_idmap(fbk->fb->mnt), fbk->dentry,
+					  args.text);
+		fuse_backed_account(&call, PTR_ERR_OR_ZERO(acl));
+	}
+	err = fuse_backed_answered(&call, PTR_ERR_OR_ZERO(acl));
 	if (!err)
 		return acl;
 
@@ -297,8 +339,11 @@ int fuse_backed_set_acl(struct mnt_idmap *idmap, struct dentry *entry,
 		return -EPERM;
 
 	err = fuse_backed_begin_attr(&call);
-	if (err)
+	if (err < 0)
 		return err;
+	if (err == FUSE_ROUTE_DAEMON)
+		return fuse_backed_attr_answered(&call, fuse_set_acl(idmap, entry,
+								     acl, type));
 
 	err = fuse_backed_drop_sgid(idmap, entry, type);
 	if (!err)
@@ -317,9 +362,11 @@ int fuse_backed_fileattr_get(struct dentry *entry, struct file_kattr *fa)
 	};
 	int err;
 
-	err = fuse_backed_route_backing(&call);
-	if (err)
+	err = fuse_backed_route(&call);
+	if (err < 0)
 		return err;
+	if (err == FUSE_ROUTE_DAEMON)
+		return fuse_backed_answered(&call, fuse_fileattr_get(entry, fa));
 
 	scoped_with_creds(fuse_backed_cred(inode))
 		err = vfs_fileattr_get(fuse_backed(inode)->dentry, fa);
@@ -340,8 +387,11 @@ int fuse_backed_fileattr_set(struct mnt_idmap *idmap, struct dentry *entry,
 	int err;
 
 	err = fuse_backed_begin_attr(&call);
-	if (err)
+	if (err < 0)
 		return err;
+	if (err == FUSE_ROUTE_DAEMON)
+		return fuse_backed_attr_answered(&call, fuse_fileattr_set(idmap,
+									  entry, fa));
 
 	scoped_with_creds(fbk->fb->cred)
 		err = vfs_fileattr_set(mnt_idmap(fbk->fb->mnt), fbk->dentry, fa);

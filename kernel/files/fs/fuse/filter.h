@@ -36,6 +36,8 @@ static inline void fuse_filter_ranges_init(struct fuse_filter_ranges *ranges)
 #define FUSE_FILTER_EDIT_TIMES	BIT(2)
 #define FUSE_FILTER_EDIT_VALID	BIT(3)
 #define FUSE_FILTER_EDIT_SIZE	BIT(4)
+/* Of these, only what &fuse_filter_attr.valid says is given */
+#define FUSE_FILTER_EDIT_GIVEN	BIT(5)
 
 /**
  * struct fuse_filter_args - what goes with a call and few calls have

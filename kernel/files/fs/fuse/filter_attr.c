@@ -23,17 +23,18 @@ void fuse_filter_attr_begin(const struct fuse_filter_args *args,
 		*before = *args->attr;
 }
 
-/* Is an attribute among those of the request, where it has not all of them? */
-static bool fuse_filter_attr_given(const struct fuse_filter_attr *attr, u32 bit)
+/* Is an attribute among those of a request to change some? */
+static bool fuse_filter_attr_given(const struct fuse_filter_attr *attr, u32 edit,
+				   u32 bit)
 {
-	return !attr->valid || attr->valid & bit;
+	return !(edit & FUSE_FILTER_EDIT_GIVEN) || attr->valid & bit;
 }
 
 /* A time that the kernel takes from its clock is nobody's to change. */
-static bool fuse_filter_time_given(const struct fuse_filter_attr *attr, u32 bit,
-				   u32 now)
+static bool fuse_filter_time_given(const struct fuse_filter_attr *attr, u32 edit,
+				   u32 bit, u32 now)
 {
-	return fuse_filter_attr_given(attr, bit) && !(attr->valid & now);
+	return fuse_filter_attr_given(attr, edit, bit) && !(attr->valid & now);
 }
 
 /* Put back what may be changed: the rest must be as it was. */
@@ -41,20 +42,22 @@ static void fuse_filter_attr_revert(struct fuse_filter_attr *attr,
 				    const struct fuse_filter_attr *before, u32 edit)
 {
 	if (edit & FUSE_FILTER_EDIT_MODE &&
-	    fuse_filter_attr_given(before, FATTR_MODE))
+	    fuse_filter_attr_given(before, edit, FATTR_MODE))
 		attr->mode = (attr->mode & ~S_IALLUGO) | (before->mode & S_IALLUGO);
 	if (edit & FUSE_FILTER_EDIT_OWNER) {
-		if (fuse_filter_attr_given(before, FATTR_UID))
+		if (fuse_filter_attr_given(before, edit, FATTR_UID))
 			attr->uid = before->uid;
-		if (fuse_filter_attr_given(before, FATTR_GID))
+		if (fuse_filter_attr_given(before, edit, FATTR_GID))
 			attr->gid = before->gid;
 	}
 	if (edit & FUSE_FILTER_EDIT_TIMES) {
-		if (fuse_filter_time_given(before, FATTR_ATIME, FATTR_ATIME_NOW)) {
+		if (fuse_filter_time_given(before, edit, FATTR_ATIME,
+					   FATTR_ATIME_NOW)) {
 			attr->atime = before->atime;
 			attr->atimensec = before->atimensec;
 		}
-		if (fuse_filter_time_given(before, FATTR_MTIME, FATTR_MTIME_NOW)) {
+		if (fuse_filter_time_given(before, edit, FATTR_MTIME,
+					   FATTR_MTIME_NOW)) {
 			attr->mtime = before->mtime;
 			attr->mtimensec = before->mtimensec;
 		}

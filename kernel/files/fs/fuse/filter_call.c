@@ -264,8 +264,8 @@ static void fuse_filter_init_ctx(struct fuse_filter_ctx_kern *kctx,
 	struct fuse_filter_args *args = call->args;
 
 	kctx->ctx = (struct fuse_filter_ctx) {
-		.nodeid = call->inode ? get_node_id(call->inode) : 0,
-		.parent = call->dir ? get_node_id(call->dir) : 0,
+		.nodeid = call->inode ? fuse_backed_node_id(call->inode) : 0,
+		.parent = call->dir ? fuse_backed_node_id(call->dir) : 0,
 		.opcode = call->opcode,
 		.fsuid = from_kuid_munged(fc->user_ns, cred->fsuid),
 		.fsgid = from_kgid_munged(fc->user_ns, cred->fsgid),

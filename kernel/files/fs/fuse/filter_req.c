@@ -180,7 +180,7 @@ static void fuse_filter_set_made(struct fuse_filter_req *req,
 		.gid = args->gid,
 	};
 	req->args.attr = &req->attr;
-	req->args.attr_edit = FUSE_FILTER_EDIT_OWNER |
+	req->args.attr_edit = FUSE_FILTER_EDIT_OWNER | FUSE_FILTER_EDIT_GIVEN |
 			      (mode ? FUSE_FILTER_EDIT_MODE : 0);
 }
 
@@ -202,7 +202,8 @@ static void fuse_filter_set_change(struct fuse_filter_req *req,
 	};
 	req->args.attr = &req->attr;
 	req->args.attr_edit = FUSE_FILTER_EDIT_MODE | FUSE_FILTER_EDIT_OWNER |
-			      FUSE_FILTER_EDIT_TIMES | FUSE_FILTER_EDIT_VALID;
+			      FUSE_FILTER_EDIT_TIMES | FUSE_FILTER_EDIT_VALID |
+			     FUSE_FILTER_EDIT_GIVEN;
 }
 
 static void fuse_filter_req_init(struct fuse_filter_req *req,

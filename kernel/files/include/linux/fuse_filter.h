@@ -235,7 +235,8 @@ struct fuse_filter_ops {
 	 * @in: flags as the daemon would get them in the request
 	 *
 	 * Called after the caller's permission was checked. On a backed inode,
-	 * bpf_fuse_ctx_add_open_flags() adds flags.
+	 * bpf_fuse_ctx_add_open_flags() adds flags, which F_SETFL can take away
+	 * again.
 	 */
 	int (*open)(struct fuse_filter_ctx *ctx, const struct fuse_open_in *in);
 
@@ -268,8 +269,8 @@ struct fuse_filter_ops {
 	 *
 	 * bpf_fuse_ctx_redact() makes bytes of the range read as zero. A file
 	 * with such bytes cannot be mapped (EACCES) or shared (FICLONE,
-	 * FIDEDUPERANGE), and is copied by reading. Not sleepable: the address
-	 * space may be locked.
+	 * FIDEDUPERANGE), and is copied by reading; without waiting, it is
+	 * EAGAIN. Not sleepable: the address space may be locked.
 	 */
 	int (*read)(struct fuse_filter_ctx *ctx, const struct fuse_filter_io *in);
 
@@ -279,7 +280,9 @@ struct fuse_filter_ops {
 	 * @in: which
 	 *
 	 * Asked as @read is: also for the target of a copy, and about all of a
-	 * file for a shared mapping that can be written to. Not sleepable.
+	 * file for a shared mapping that can be written to. Not asked for
+	 * @fallocate and for @setattr of a size, which change a file too. Not
+	 * sleepable.
 	 */
 	int (*write)(struct fuse_filter_ctx *ctx, const struct fuse_filter_io *in);
 
@@ -359,6 +362,8 @@ struct fuse_filter_ops {
 	 * @readdir: a directory is read (READDIR, READDIRPLUS)
 	 *
 	 * @in: the position
+	 *
+	 * An errno of @post is lost if the call has shown entries by then.
 	 */
 	int (*readdir)(struct fuse_filter_ctx *ctx, const struct fuse_filter_io *in);
 
