@@ -102,6 +102,9 @@ struct fuse_backed_call {
 extern const struct file_operations fuse_backings_fops;
 extern const struct file_operations fuse_max_backing_files_fops;
 extern const struct file_operations fuse_refusals_fops;
+int fuse_ctl_single_open(struct file *file,
+			 int (*show)(struct seq_file *m, void *v));
+int fuse_ctl_single_release(struct inode *inode, struct file *file);
 
 #ifdef CONFIG_FUSE_BACKED
 

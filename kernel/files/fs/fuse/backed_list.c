@@ -159,7 +159,14 @@ static int fuse_refusals_show(struct seq_file *m, void *v)
 	return 0;
 }
 
-static int fuse_refusals_open(struct inode *inode, struct file *file)
+/**
+ * fuse_ctl_single_open - open a file of the control file system that is shown at once
+ * @file: the file
+ * @show: shows it; the connection is &seq_file.private
+ *
+ * Return: 0, -ENODEV the connection is gone, -ENOMEM
+ */
+int fuse_ctl_single_open(struct file *file, int (*show)(struct seq_file *m, void *v))
 {
 	struct fuse_conn *fc = fuse_ctl_file_conn_get(file);
 	int err;
@@ -167,13 +174,20 @@ static int fuse_refusals_open(struct inode *inode, struct file *file)
 	if (!fc)
 		return -ENODEV;
 
-	err = single_open(file, fuse_refusals_show, fc);
+	err = single_open(file, show, fc);
 	if (err)
 		fuse_conn_put(fc);
 	return err;
 }
 
-static int fuse_refusals_release(struct inode *inode, struct file *file)
+/**
+ * fuse_ctl_single_release - undo fuse_ctl_single_open()
+ * @inode: of the file
+ * @file: the file
+ *
+ * Return: 0
+ */
+int fuse_ctl_single_release(struct inode *inode, struct file *file)
 {
 	struct seq_file *m = file->private_data;
 
@@ -181,12 +195,17 @@ static int fuse_refusals_release(struct inode *inode, struct file *file)
 	return single_release(inode, file);
 }
 
+static int fuse_refusals_open(struct inode *inode, struct file *file)
+{
+	return fuse_ctl_single_open(file, fuse_refusals_show);
+}
+
 const struct file_operations fuse_refusals_fops = {
 	.owner		= THIS_MODULE,
 	.open		= fuse_refusals_open,
 	.read		= seq_read,
 	.llseek		= seq_lseek,
-	.release	= fuse_refusals_release,
+	.release	= fuse_ctl_single_release,
 };
 
 static ssize_t fuse_max_backing_files_read(struct file *file, char __user *buf,

@@ -12,7 +12,6 @@
 #include <linux/cleanup.h>
 #include <linux/errno.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 #include <linux/xarray.h>
 
 DEFINE_STATIC_KEY_FALSE(fuse_filter_key);
@@ -24,8 +23,15 @@ static struct fuse_filter_chain __rcu **fuse_filter_slot(struct fuse_conn *fc,
 	return dir ? &get_fuse_inode(dir)->filters : &fc->filters;
 }
 
-static struct fuse_filter_chain *fuse_filter_chain(struct fuse_conn *fc,
-						   struct inode *dir)
+/**
+ * fuse_filter_chain - filters of a mount or a directory
+ * @fc: connection
+ * @dir: directory, NULL: the mount
+ *
+ * Context: fuse_filter_mutex is held.
+ * Return: the chain, or NULL
+ */
+struct fuse_filter_chain *fuse_filter_chain(struct fuse_conn *fc, struct inode *dir)
 {
 	return rcu_dereference_protected(*fuse_filter_slot(fc, dir),
 					 lockdep_is_held(&fuse_filter_mutex));
@@ -450,97 +456,6 @@ void fuse_filter_end(struct fuse_conn *fc)
 	}
 	xa_for_each(&fc->filter_ids, id, filter)
 		fuse_filter_end_one(filter);
-}
-
-static void fuse_filter_describe(const struct fuse_filter *filter,
-				 struct fuse_filter_info *info)
-{
-	const struct fuse_filter_prog *prog = fuse_filter_prog(filter->reg);
-	const struct fuse_filter_counts *counts;
-	int cpu;
-
-	*info = (struct fuse_filter_info) {
-		.id = filter->id,
-		.map_id = bpf_struct_ops_id(prog->ops),
-		.flags = filter->flags |
-			 (filter->reg->dead ? FUSE_FILTER_DEAD : 0),
-		.dir = filter->dir ? filter->dir->i_ino : 0,
-		.ops[0] = prog->masks.pre,
-		.post_ops[0] = prog->masks.post,
-	};
-	strscpy(info->name, prog->ops->name);
-
-	for_each_possible_cpu(cpu) {
-		counts = per_cpu_ptr(filter->counts, cpu);
-		info->runs += READ_ONCE(counts->runs);
-		info->denied += READ_ONCE(counts->denied);
-	}
-}
-
-static int fuse_filter_copy_infos(const struct fuse_filter_info *infos, u32 nr,
-				  const struct fuse_filter_list *list)
-{
-	u32 i;
-	int err;
-
-	for (i = 0; i < nr; i++) {
-		err = copy_struct_to_user(u64_to_user_ptr(list->filters +
-							  (u64)i * list->info_size),
-					  list->info_size, &infos[i],
-					  sizeof(infos[i]), NULL);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-/* Those of the mount in their order, and then those of directories */
-static u32 fuse_filter_describe_all(struct fuse_conn *fc,
-				    struct fuse_filter_info *infos, u32 room)
-{
-	struct fuse_filter_chain *chain = fuse_filter_chain(fc, NULL);
-	struct fuse_filter *filter;
-	unsigned long id;
-	u32 nr;
-
-	for (nr = 0; chain && nr < chain->nr; nr++) {
-		if (nr < room)
-			fuse_filter_describe(chain->filters[nr], &infos[nr]);
-	}
-	if (!fc->filter_dirs)
-		return nr;
-
-	xa_for_each(&fc->filter_ids, id, filter) {
-		if (!filter->dir)
-			continue;
-		if (nr < room)
-			fuse_filter_describe(filter, &infos[nr]);
-		nr++;
-	}
-	return nr;
-}
-
-/**
- * fuse_filter_list - describe the filters of a connection
- * @fc: connection
- * @list: request; @list->nr is filled in
- *
- * Return: 0, -ENOMEM, -EFAULT
- */
-int fuse_filter_list(struct fuse_conn *fc, struct fuse_filter_list *list)
-{
-	struct fuse_filter_info *infos __free(kvfree) = NULL;
-	u32 room;
-
-	/* User memory must not be touched under the mutex: it may be a daemon's */
-	room = min(list->nr, FUSE_FILTER_MAX + READ_ONCE(fc->filter_dirs));
-	infos = kvcalloc(room, sizeof(*infos), GFP_KERNEL_ACCOUNT);
-	if (!infos)
-		return -ENOMEM;
-
-	scoped_guard(mutex, &fuse_filter_mutex)
-		list->nr = fuse_filter_describe_all(fc, infos, room);
-	return fuse_filter_copy_infos(infos, min(room, list->nr), list);
 }
 
 /**

@@ -223,8 +223,14 @@ int fuse_filter_attach(struct fuse_conn *fc, struct inode *dir,
 int fuse_filter_detach(struct fuse_conn *fc, u32 id);
 void fuse_filter_update(struct fuse_filter_reg *reg, struct fuse_filter_prog *prog);
 void fuse_filter_end(struct fuse_conn *fc);
-int fuse_filter_list(struct fuse_conn *fc, struct fuse_filter_list *list);
 void fuse_filter_query(struct fuse_bpf_query *query);
+struct fuse_filter_chain *fuse_filter_chain(struct fuse_conn *fc, struct inode *dir);
+
+/* filter_list.c */
+void fuse_filter_describe(const struct fuse_filter *filter,
+			  struct fuse_filter_info *info);
+int fuse_filter_list(struct fuse_conn *fc, struct fuse_filter_list *list);
+extern const struct file_operations fuse_filters_fops;
 
 /* filter_dir.c */
 void fuse_filter_collect(struct fuse_filter_set *set, struct fuse_conn *fc,
@@ -245,6 +251,7 @@ int fuse_filter_stat(struct fuse_backed_call *call, struct kstat *stat, int err)
 
 /* filter_bpf.c */
 extern struct mutex fuse_filter_mutex;
+extern struct list_head fuse_filter_regs;
 void fuse_filter_init(void);
 struct fuse_filter_reg *fuse_filter_reg_get(int fd);
 void fuse_filter_reg_put(struct fuse_filter_reg *reg);

@@ -26,7 +26,7 @@
  * do not put a link or patch code while holding it.
  */
 DEFINE_MUTEX(fuse_filter_mutex);
-static LIST_HEAD(fuse_filter_regs);
+LIST_HEAD(fuse_filter_regs);
 
 /* A callback: where it is in the struct, and the opcodes that it is for */
 struct fuse_filter_member {

@@ -118,6 +118,16 @@ struct fuse_filter_mmap {
 };
 
 /**
+ * struct fuse_filter_attached - what the BPF iterator "fuse_filter" shows
+ * @connection: number of the connection, which is the device number of the mount
+ * @info: the filter that is attached there
+ */
+struct fuse_filter_attached {
+	u32 connection;
+	struct fuse_filter_info info;
+};
+
+/**
  * struct fuse_filter_ops - a filter
  *
  * A filter is a map of this type, attached to a mount with
