@@ -271,7 +271,7 @@ TEST_F(identity, an_id_is_that_of_one_inode)
 	self->tree->lie = (struct fuse_entry_out)LIE(tree_server_id(self->tree, "top"), S_IFREG);
 	strcpy(self->tree->lie_name, "server-new");
 	ASSERT_EQ(0, route_name(&self->filter, "server-new", FUSE_FILTER_DAEMON));
-	EXPECT_GT(0, stat_size(in(self->b.mnt, "server-new")));
+	EXPECT_EQ(-EIO, stat_size(in(self->b.mnt, "server-new")));
 	EXPECT_EQ(TREE_SIZE, stat_size(in(self->b.mnt, "top")));
 }
 

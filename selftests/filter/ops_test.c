@@ -446,6 +446,18 @@ TEST_F(ops, what_is_refused_is_not_done)
 	}
 }
 
+/* What an operation comes to whose request has nowhere to go */
+static int without_daemon(const struct operation *op)
+{
+	if (op->flags & OPERATION_HIDES)
+		return 0;
+	/* There is no request for a mapping; that for all files is not for any server */
+	if (op->opcode == FUSE_FILTER_OP_MMAP || op->opcode == FUSE_SYNCFS)
+		return -EIO;
+	/* None is sent for a file that the daemon has not open */
+	return op->opcode == FUSE_FLUSH ? 0 : -ENOTCONN;
+}
+
 TEST_F(ops, a_daemonless_mount_has_no_daemon_to_ask)
 {
 	for (size_t i = 0; i < nr_operations; i++) {
@@ -458,7 +470,7 @@ TEST_F(ops, a_daemonless_mount_has_no_daemon_to_ask)
 			continue;
 		ASSERT_EQ(0, place_make(&p, &self->b));
 		ASSERT_EQ(0, recorder_return(&self->filter, slot, FUSE_FILTER_DAEMON));
-		EXPECT_EQ(op->flags & OPERATION_HIDES ? 0 : -EIO, operation_run(op->run, &p))
+		EXPECT_EQ(without_daemon(op), operation_run(op->run, &p))
 			TH_LOG("opcode %u", op->opcode);
 		ASSERT_EQ(0, recorder_return(&self->filter, slot, FUSE_FILTER_BACKING));
 		EXPECT_EQ(op->returns, operation_run(op->run, &p)) TH_LOG("opcode %u", op->opcode);

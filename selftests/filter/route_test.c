@@ -253,6 +253,23 @@ MAKE_TEST(mkdir, FUSE_MKDIR)
 MAKE_TEST(symlink, FUSE_SYMLINK)
 MAKE_TEST(link, FUSE_LINK)
 
+TEST_F(route, a_link_is_the_node_it_was)
+{
+	const char *new = in(self->b.mnt, "d/new");
+	struct stat st;
+
+	self->tree->same_links = true;
+	TO_DAEMON(FUSE_LINK);
+	EXPECT_EQ(0, make_new(&self->b, FUSE_LINK));
+	EXPECT_ASKED(FUSE_LINK);
+	EXPECT_BACKING_KEPT();
+	EXPECT_EQ(-ENOENT, RES(lstat(new, &st)));
+	/* That of the answer was given back: one for the directory and the file each */
+	for (int i = 0; i < 100 && tree_server_lookups(self->tree) != 2; i++)
+		usleep(10000);
+	EXPECT_EQ(2, tree_server_lookups(self->tree));
+}
+
 TEST_F(route, create)
 {
 	const char *new = in(self->b.mnt, "d/new");
@@ -564,14 +581,23 @@ TEST_F(route, locks)
 
 	ASSERT_LE(0, fd);
 	ASSERT_LE(0, back);
-	self->b.server->init_out.flags |= FUSE_POSIX_LOCKS;
 	TO_DAEMON(FUSE_SETLK);
+	TO_DAEMON(FUSE_GETLK);
 	EXPECT_EQ(0, RES(fcntl(fd, F_SETLK, &lock)));
-	/* This daemon did not ask for locks, so the kernel keeps it, and not there */
+	EXPECT_EQ(0, RES(flock(fd, LOCK_EX | LOCK_NB)));
+	EXPECT_EQ(2, tree_server_count(self->tree, FUSE_SETLK, 0));
+	EXPECT_EQ(2, route_seen(&self->filter, FUSE_SETLK).posts);
+	EXPECT_EQ(0, RES(fcntl(fd, F_GETLK, &lock)));
+	EXPECT_EQ(F_UNLCK, lock.l_type);
+	EXPECT_ASKED(FUSE_GETLK);
+	/* The backing knows nothing of them */
+	lock = (struct flock){ .l_type = F_WRLCK };
+	EXPECT_EQ(0, RES(fcntl(back, F_OFD_SETLK, &lock)));
 	EXPECT_EQ(0, RES(flock(back, LOCK_EX | LOCK_NB)));
-	EXPECT_LE(1, route_seen(&self->filter, FUSE_SETLK).posts);
-	lock.l_type = F_UNLCK;
-	EXPECT_EQ(0, RES(fcntl(fd, F_SETLK, &lock)));
+	/* To let go without LOCK_NB is a request that may wait */
+	TO_DAEMON(FUSE_SETLKW);
+	EXPECT_EQ(0, RES(flock(fd, LOCK_UN)));
+	EXPECT_ASKED(FUSE_SETLKW);
 	close(back);
 	close(fd);
 	/* Files that the daemon has open are flushed there */

@@ -303,7 +303,10 @@ static void answer_made(struct tree_server *tree, const struct raw_request *requ
 		make(tree, parent, name, S_IFLNK | 0777, reply);
 		break;
 	case FUSE_LINK:
-		make(tree, parent, name, mode_of(tree, link->oldnodeid), reply);
+		if (tree->same_links)
+			put_entry(tree, reply, link->oldnodeid);
+		else
+			make(tree, parent, name, mode_of(tree, link->oldnodeid), reply);
 		break;
 	case FUSE_TMPFILE:
 		make(tree, parent, name, create->mode, reply);
@@ -422,6 +425,7 @@ struct tree_server *tree_server_setup(struct backed *b, unsigned int flags)
 	if (!b->server)
 		return NULL;
 	b->server->hook = tree_hook;
+	b->server->init_out.flags |= FUSE_POSIX_LOCKS | FUSE_FLOCK_LOCKS;
 	if (backed_mount(b, flags | BACKED_DAEMON))
 		return NULL;
 	return tree;

@@ -62,6 +62,7 @@ struct tree_node {
  * @lie_name: name whose lookup is answered with @lie
  * @lie: the answer
  * @lie_error: or an errno in its place
+ * @same_links: a link is the node that it is a link to, as it should be
  * @during_name: name before whose next lookup is answered the following happens
  * @during_usec: that much time passes
  * @during_from: what has this path is renamed
@@ -78,6 +79,7 @@ struct tree_server {
 	char lie_name[TREE_NAME];
 	struct fuse_entry_out lie;
 	int lie_error;
+	bool same_links;
 	char during_name[TREE_NAME];
 	unsigned int during_usec;
 	char during_from[128];

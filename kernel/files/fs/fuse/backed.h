@@ -130,7 +130,7 @@ struct fuse_backed_conn {
 	bool entries;
 	bool daemonless;
 	struct xarray named;
-	struct mutex named_lock;
+	struct mutex named_lock; /* to take an id */
 };
 
 static inline bool fuse_inode_backed(const struct inode *inode)

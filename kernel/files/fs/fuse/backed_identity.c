@@ -49,9 +49,9 @@ static int fuse_backed_ask_name(struct inode *dir, const struct qstr *name,
 				struct fuse_entry_out *out)
 {
 	struct fuse_mount *fm = get_fuse_mount(dir);
-	FUSE_ARGS(args);
 	bool locked;
 	int err;
+	FUSE_ARGS(args);
 
 	if (name->len > fm->fc->name_max)
 		return -ENAMETOOLONG;
@@ -72,16 +72,21 @@ static bool fuse_backed_may_be(const struct inode *inode, struct fuse_entry_out 
 	       !(out->attr.flags & FUSE_ATTR_SUBMOUNT);
 }
 
+static int fuse_backed_test_id(struct inode *inode, void *nodeid)
+{
+	return get_node_id(inode) == *(u64 *)nodeid && !fuse_inode_kernel_made(inode);
+}
+
 /*
  * Does an inode that the daemon named by itself have the id? fuse_iget() looks for
  * ours after it has hashed one of its own, so that one of the two sees the other.
  */
-static bool fuse_backed_id_in_use(struct fuse_conn *fc, u64 nodeid)
+static bool fuse_backed_id_in_use(struct super_block *sb, u64 nodeid)
 {
 	struct inode *inode;
+	bool isnew;
 
-	guard(rwsem_read)(&fc->killsb);
-	inode = fuse_ilookup(fc, nodeid, NULL);
+	inode = ilookup5_nowait(sb, nodeid, fuse_backed_test_id, &nodeid, &isnew);
 	iput(inode);
 	return inode;
 }
@@ -89,8 +94,7 @@ static bool fuse_backed_id_in_use(struct fuse_conn *fc, u64 nodeid)
 /* Returns 0 if @inode has taken over the lookup that the daemon has counted. */
 static int fuse_backed_take_id(struct inode *inode, u64 nodeid)
 {
-	struct fuse_conn *fc = get_fuse_conn(inode);
-	struct fuse_backed_conn *fbc = fc->backed;
+	struct fuse_backed_conn *fbc = get_fuse_conn(inode)->backed;
 	struct fuse_inode *fi = get_fuse_inode(inode);
 	int err;
 
@@ -102,7 +106,7 @@ static int fuse_backed_take_id(struct inode *inode, u64 nodeid)
 	err = xa_insert(&fbc->named, nodeid, inode, GFP_KERNEL_ACCOUNT);
 	if (err)
 		return err == -EBUSY ? -EIO : err;
-	if (fuse_backed_id_in_use(fc, nodeid)) {
+	if (fuse_backed_id_in_use(inode->i_sb, nodeid)) {
 		xa_erase(&fbc->named, nodeid);
 		return -EIO;
 	}
@@ -290,8 +294,8 @@ int fuse_backed_open_server(struct file *file)
 		return err;
 	if (!fuse_backed_has_handle(ff)) {
 		err = fuse_backed_send_open(ff, file);
-		/* Pairs with fuse_backed_has_handle() */
 		if (!err)
+			/* Pairs with fuse_backed_has_handle() */
 			smp_store_release(&ff->opened, true);
 	}
 	mutex_unlock(&fi->mutex);

@@ -430,8 +430,13 @@ int fuse_backed_sync_fs(struct super_block *sb)
 	route = fuse_backed_route(&call);
 	if (route < 0)
 		return route;
-	if (route == FUSE_ROUTE_DAEMON)
+	if (route == FUSE_ROUTE_DAEMON) {
+		/* Only some servers are asked, and nothing was written out */
+		if (!get_fuse_conn_super(sb)->sync_fs)
+			return fuse_backed_refuse(root, FUSE_SYNCFS,
+						  FUSE_REFUSED_UNNAMED, -EIO);
 		return fuse_backed_answered(&call, fuse_send_syncfs(sb));
+	}
 
 	down_read(&backing->s_umount);
 	err = sync_filesystem(backing);

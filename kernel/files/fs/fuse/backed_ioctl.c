@@ -33,7 +33,7 @@ static bool fuse_backed_passes_ioctl(unsigned int cmd)
 }
 
 static long fuse_backed_ioctl_common(struct file *file, unsigned int cmd,
-				      unsigned long arg, bool compat)
+				     unsigned long arg, bool compat)
 {
 	struct inode *inode = file_inode(file);
 	struct file *backing = fuse_backed_real(file);

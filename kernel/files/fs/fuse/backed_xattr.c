@@ -162,8 +162,8 @@ static ssize_t fuse_backed_list(struct dentry *entry, char *list, size_t size,
 				int route)
 {
 	struct inode *inode = d_inode(entry);
-	char *all __free(kvfree) = NULL;
 	ssize_t ret;
+	char *all __free(kvfree) = NULL;
 
 	if (!fuse_filter_asked(get_fuse_conn(inode), FUSE_FILTER_OP_XATTR_NAME))
 		return fuse_backed_list_all(entry, list, size, route);

@@ -246,7 +246,8 @@ struct fuse_filter_ops {
 	 *
 	 * Called after the caller's permission was checked. On a backed inode,
 	 * bpf_fuse_ctx_add_open_flags() adds flags, which F_SETFL can take away
-	 * again.
+	 * again, and %FUSE_FILTER_DAEMON makes the daemon's the default for all
+	 * requests of the file.
 	 */
 	int (*open)(struct fuse_filter_ctx *ctx, const struct fuse_open_in *in);
 

@@ -49,8 +49,9 @@
  * @FUSE_FILTER_DEFAULT: this filter does not mind who answers
  * @FUSE_FILTER_BACKING: the backing file or directory answers; EIO where there is
  *	none
- * @FUSE_FILTER_DAEMON: the daemon answers; EIO where it cannot, because the
- *	daemon has no name for the inode
+ * @FUSE_FILTER_DAEMON: the daemon answers; EIO where it cannot, because it has no
+ *	name for the inode or there is no such request, ENOTCONN where there is no
+ *	daemon
  * @FUSE_FILTER_POST: added to one of the above: call this filter's postfilter for
  *	the request too
  *
