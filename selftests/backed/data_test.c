@@ -380,6 +380,44 @@ TEST_F(data, aio)
 	close(fds[1]);
 }
 
+static int preadv2_at(int fd, void *buf, size_t len, off_t offset, int flags)
+{
+	struct iovec iov = { .iov_base = buf, .iov_len = len };
+
+	return RES(preadv2(fd, &iov, 1, offset, flags));
+}
+
+static int pwritev2_at(int fd, void *buf, size_t len, off_t offset, int flags)
+{
+	struct iovec iov = { .iov_base = buf, .iov_len = len };
+
+	return RES(pwritev2(fd, &iov, 1, offset, flags));
+}
+
+/* What io_uring tries first: where the backing can do it, so can the mount. */
+TEST_F(data, without_waiting)
+{
+	int a = open(self->back, O_RDWR), b = open(self->mnt, O_RDWR);
+	char buf[64];
+	int native;
+
+	ASSERT_LE(0, a);
+	ASSERT_LE(0, b);
+	/* In the page cache, which is one */
+	ASSERT_EQ(sizeof(buf), pread(b, buf, sizeof(buf), 0));
+	native = preadv2_at(a, buf, sizeof(buf), 0, RWF_NOWAIT);
+	EXPECT_EQ(native, preadv2_at(b, buf, sizeof(buf), 0, RWF_NOWAIT));
+	/* The first write finds out that there are no privileges to take away */
+	ASSERT_EQ(1, pwrite(a, buf, 1, 0));
+	ASSERT_EQ(1, pwrite(b, buf, 1, 0));
+	native = pwritev2_at(a, buf, sizeof(buf), 0, RWF_NOWAIT);
+	EXPECT_EQ(native, pwritev2_at(b, buf, sizeof(buf), 0, RWF_NOWAIT));
+	if (!strcmp(variant->fs, "ext4"))
+		EXPECT_EQ(sizeof(buf), preadv2_at(b, buf, sizeof(buf), 0, RWF_NOWAIT));
+	close(a);
+	close(b);
+}
+
 TEST_F(data, mmap_private)
 {
 	char *map;
