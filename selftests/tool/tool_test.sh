@@ -140,7 +140,12 @@ places() {
 	fails 1 "is on no FUSE mount" stat /proc || return
 	fails 1 "is on no FUSE mount" detach /proc 1 || return
 	fails 1 "is on no FUSE mount" replace /proc 1 obj "$BPF/hide.bpf.o" || return
-	fails 1 "is on no FUSE mount" umount "$BACK"
+	fails 1 "is on no FUSE mount" umount "$BACK" || return
+	# Beside the module, the kernel's own FUSE is another one
+	[ "${FLAVOUR:-module}" = module ] || return 0
+	plain_mount "$BACK" "$PLAIN" fuse || return
+	fails 1 "is on a mount of a FUSE without filters" attach "$PLAIN" obj "$BPF/hide.bpf.o" || return
+	ok ls && is 'len(d)' 1
 }
 
 mount_with_filters() {
@@ -301,6 +306,24 @@ replacing() {
 	fails 1 "is gone: detach it" replace "$VIEW" 1 obj "$BPF/hide.bpf.o"
 }
 
+# Of several at once, each does it or says that another one did.
+replacing_at_once() {
+	local i pids=() bad=0
+
+	ok attach "$VIEW" obj "$BPF/hide.bpf.o" set hide_names secret || return
+	for i in {1..8}; do
+		"$FB" replace "$VIEW" 1 obj "$BPF/hide.bpf.o" >"$TOP/at-once-$i" 2>&1 &
+		pids+=($!)
+	done
+	for i in {1..8}; do
+		wait "${pids[i - 1]}" || grep -q 'was replaced or went away meanwhile' "$TOP/at-once-$i" ||
+			{ bad=1 && sed 's/^/# /' "$TOP/at-once-$i"; }
+	done
+	grep -lq 'in the place of' "$TOP"/at-once-* || bad=1
+	hidden "$VIEW/secret" && ok ls "$VIEW" && is '[f["dead"] for f in d[0]["filters"]]' '[False]' || bad=1
+	return $bad
+}
+
 without_privilege() {
 	ok attach "$VIEW" obj "$BPF/hide.bpf.o" || return
 	status=0
@@ -325,6 +348,7 @@ run tool.directories directories
 run tool.plain plain
 run tool.daemon_that_hangs daemon_that_hangs
 run tool.replacing replacing
+run tool.replacing_at_once replacing_at_once
 run tool.without_privilege without_privilege
 rm -rf "$TOP"
 echo "1..$number"
