@@ -31,6 +31,9 @@ user: ## the library, the filters, the command and the tests
 demo: module user ## show what it is good for, in a guest
 	@image=$$(tools/demo/image.sh) && $(RUN) --disk $$image -- tools/demo/demo.sh
 
+demo-filters: module user ## show what filters do, each claim checked, in a guest
+	@image=$$(tools/demo/image.sh) && $(RUN) --disk $$image -- tools/demo/filters.sh
+
 test: module user ## the tests on the stock kernel with the module [T='NAME...']
 	@$(RUN) --timeout $(or $(TIMEOUT),1800) -- 'selftests/run.sh $(T)'
 
@@ -56,4 +59,4 @@ vm: $(if $(filter module,$(FLAVOUR)),module) ## run CMD='...' in a guest, or a s
 clean: ## remove build/; the cache (~/.cache/fuse-bpf) stays
 	@rm -rf build
 
-.PHONY: help root module debug-kernel user demo test test-debug test-full test-programs check vm clean
+.PHONY: help root module debug-kernel user demo demo-filters test test-debug test-full test-programs check vm clean

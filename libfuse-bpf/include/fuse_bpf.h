@@ -292,9 +292,23 @@ int fuse_bpf_build_reply(void *buf, size_t size, const struct fuse_bpf_entry *en
 			 const struct fuse_entry_backing_out *backing);
 
 /**
+ * fuse_bpf_open_dir - open a directory of any FUSE mount to control the mount
+ * @path: path of a directory of a FUSE mount, backed or not
+ *
+ * The daemon of a mount that is not backed is asked to open the directory; if it
+ * does not answer, this function does not return.
+ *
+ * Return: a descriptor of the directory; -ENOTTY the mount is of no FUSE, or of one
+ * without filters, -EOPNOTSUPP filters are left out of this kernel, or what open(2)
+ * failed with
+ */
+int fuse_bpf_open_dir(const char *path);
+
+/**
  * struct fuse_bpf_attach_opts - where a filter is attached
  * @sz: size of this structure
- * @flags: %FUSE_FILTER_BEFORE, %FUSE_FILTER_AFTER, %FUSE_FILTER_FAIL_OPEN
+ * @flags: %FUSE_FILTER_BEFORE, %FUSE_FILTER_AFTER, %FUSE_FILTER_FAIL_OPEN,
+ *	%FUSE_FILTER_DIRECTORY
  * @relative_id: attachment that the order refers to; 0: all of them
  */
 struct fuse_bpf_attach_opts {
@@ -304,8 +318,9 @@ struct fuse_bpf_attach_opts {
 };
 
 /**
- * fuse_bpf_attach - attach a filter to a mount
- * @fd: mounted FUSE device, or a directory of the mount
+ * fuse_bpf_attach - attach a filter to a mount, or to a directory and all below it
+ * @fd: mounted FUSE device, or a directory of the mount; with %FUSE_FILTER_DIRECTORY
+ *	the directory that is meant
  * @filter_fd: BPF link or map of a struct fuse_filter_ops that is registered, which
  *	is what bpf_map__attach_struct_ops() of libbpf does
  * @id: out: id of the attachment, unique for the mount, never 0; may be NULL
@@ -316,10 +331,11 @@ struct fuse_bpf_attach_opts {
  * it open.
  *
  * Return: 0; -EPERM no CAP_SYS_ADMIN, -EBADF @filter_fd is neither link nor map,
- * -EINVAL it is of another type, -ENOENT it is not registered or there is no
- * attachment @opts->relative_id, -EEXIST it is attached to this mount, -ENOSPC
- * %FUSE_FILTER_MAX filters are, -EOPNOTSUPP the mount is not backed or the kernel
- * has no filters
+ * -EINVAL it is of another type, or @fd is a device where a directory is needed,
+ * -ENOENT it is not registered or there is no attachment @opts->relative_id, -EEXIST
+ * it is attached to this mount or directory, -ENOSPC %FUSE_FILTER_MAX filters are,
+ * -EOPNOTSUPP the kernel has no filters, or the directory is on a mount that the
+ * daemon made within its own
  */
 int fuse_bpf_attach(int fd, int filter_fd, __u32 *id, const struct fuse_bpf_attach_opts *opts);
 
@@ -335,10 +351,12 @@ int fuse_bpf_attach(int fd, int filter_fd, __u32 *id, const struct fuse_bpf_atta
 int fuse_bpf_detach(int fd, __u32 id);
 
 /**
- * fuse_bpf_list - list the filters of a mount in the order in which they are asked
+ * fuse_bpf_list - list the filters of a mount in the order in which they are asked,
+ * and then those of its directories
  * @fd: mounted FUSE device, or a directory of the mount
  * @filters: out: array of @nr elements, may be NULL if @nr is 0
- * @nr: elements in the array; %FUSE_FILTER_MAX is enough
+ * @nr: elements in the array; %FUSE_FILTER_MAX is enough for the mount's own, and as
+ *	many again for each directory that has filters
  *
  * Return: number of filters attached, of which at most @nr were written; -EPERM
  * neither the mount's owner nor CAP_SYS_ADMIN

@@ -9,8 +9,10 @@
 
 #include "internal.h"
 
-static void explain_attach(int err, __u32 relative_id)
+static void explain_attach(int err, __u32 flags, __u32 relative_id)
 {
+	const char *where = flags & FUSE_FILTER_DIRECTORY ? "directory" : "mount";
+
 	switch (err) {
 	case -EPERM:
 		fuse_bpf_log("attaching a filter needs CAP_SYS_ADMIN");
@@ -29,13 +31,15 @@ static void explain_attach(int err, __u32 relative_id)
 			fuse_bpf_log("the filter is not registered, or its link is gone");
 		break;
 	case -EEXIST:
-		fuse_bpf_log("the filter is attached to this mount already");
+		fuse_bpf_log("the filter is attached to this %s already", where);
 		break;
 	case -ENOSPC:
-		fuse_bpf_log("the mount has %d filters, which is the limit", FUSE_FILTER_MAX);
+		fuse_bpf_log("the %s has %d filters, which is the limit", where, FUSE_FILTER_MAX);
 		break;
 	case -EOPNOTSUPP:
-		fuse_bpf_log("the mount is not backed, or the kernel has no filters");
+		fuse_bpf_log(flags & FUSE_FILTER_DIRECTORY ?
+			     "the kernel has no filters, or the directory is on a mount that the daemon made within its own" :
+			     "the kernel has no filters");
 		break;
 	}
 }
@@ -55,7 +59,7 @@ FUSE_BPF_API int fuse_bpf_attach(int fd, int filter_fd, __u32 *id,
 	attach.relative_id = opts.relative_id;
 	if (ioctl(fd, FUSE_IOC_FILTER_ATTACH, &attach) < 0) {
 		err = -errno;
-		explain_attach(err, opts.relative_id);
+		explain_attach(err, opts.flags, opts.relative_id);
 		return err;
 	}
 	if (id)

@@ -15,4 +15,10 @@ void fuse_bpf_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  */
 int fuse_bpf_copy_opts(void *opts, size_t size, const void *from);
 
+/* FUSE_SUPER_MAGIC; <linux/magic.h> has it only since Linux 5.17 */
+#define FUSE_MAGIC 0x65735546
+
+/* Is this on a FUSE mount? Returns -ENOTTY if not, after saying so. Asks no daemon. */
+int fuse_bpf_check_fuse(int path_fd, const char *path);
+
 #endif

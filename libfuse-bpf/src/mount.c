@@ -5,20 +5,17 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "internal.h"
 
 #define KNOWN_FLAGS \
 	(FUSE_BPF_MOUNT_ALLOW_OTHER | FUSE_BPF_MOUNT_DEFAULT_PERMISSIONS | FUSE_BPF_MOUNT_PLAIN)
-
-/* FUSE_SUPER_MAGIC; <linux/magic.h> has it only since Linux 5.17 */
-#define FUSE_MAGIC 0x65735546
 
 /**
  * struct plan - a mount in the making
@@ -226,15 +223,12 @@ FUSE_BPF_API int fuse_bpf_mount(const char *backing, const char *mountpoint, int
 /* Is this the root of a FUSE mount? Asks no daemon. */
 static int check_fuse_root(int path_fd, const char *mountpoint)
 {
-	struct statfs sfs;
 	struct statx stx;
+	int err;
 
-	if (fstatfs(path_fd, &sfs))
-		return -errno;
-	if (sfs.f_type != FUSE_MAGIC) {
-		fuse_bpf_log("%s is on no FUSE mount", mountpoint);
-		return -ENOTTY;
-	}
+	err = fuse_bpf_check_fuse(path_fd, mountpoint);
+	if (err)
+		return err;
 	if (statx(path_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stx))
 		return -errno;
 	if (!(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT)) {
@@ -244,9 +238,16 @@ static int check_fuse_root(int path_fd, const char *mountpoint)
 	return 0;
 }
 
+/* Only a backed mount has counters, which it says to all who ask. */
+static bool is_backed(int fd)
+{
+	int nr = fuse_bpf_stats(fd, NULL, 0);
+
+	return nr >= 0 || nr == -EPERM;
+}
+
 static int open_checked(int path_fd, const char *mountpoint)
 {
-	struct fuse_bpf_query query;
 	int fd, err;
 
 	err = check_fuse_root(path_fd, mountpoint);
@@ -255,13 +256,12 @@ static int open_checked(int path_fd, const char *mountpoint)
 	fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	err = fuse_bpf_query(fd, &query);
-	if (!err)
+	if (is_backed(fd))
 		return fd;
 
 	fuse_bpf_log("%s is a FUSE mount that is not backed", mountpoint);
 	close(fd);
-	return err;
+	return -ENOTTY;
 }
 
 FUSE_BPF_API int fuse_bpf_open_mount(const char *mountpoint)

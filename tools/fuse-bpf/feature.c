@@ -65,6 +65,10 @@ static void show_query(struct json_object *result, const struct fuse_bpf_query *
 	show_feature(result, "backing_ids", query->features & FUSE_BPF_BACKING_IDS, built);
 	show_feature(result, "filters", query->features & FUSE_BPF_FILTERS,
 		     kernel_has_ops() ? built : "the kernel has no BTF for them");
+	show_feature(result, "filter_plain", query->features & FUSE_BPF_FILTER_PLAIN,
+		     "filters are for backed mounts only");
+	show_feature(result, "filter_dirs", query->features & FUSE_BPF_FILTER_DIRS,
+		     "filters are for whole mounts only");
 	snprintf(number, sizeof(number), "%u", query->filter_max);
 	add_number(result, "filter_max", query->filter_max);
 	show_row("filter_max", "%s", number);

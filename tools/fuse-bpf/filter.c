@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fuse-bpf attach, detach: the filters of a mount.
+ * fuse-bpf attach: give a filter to a mount or to a directory.
  *
  * A filter is attached in steps, each of which the next can undo: load, fill in
- * the maps, register (which makes the link), pin the link, attach to the mount.
- * So nobody ever meets a filter that is half set up.
+ * the maps, register (which makes the link), pin the link, attach. So nobody ever
+ * meets a filter that is half set up.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -44,20 +44,20 @@ int filter_element_add(struct filter *filter, struct args *args)
 	return DONE;
 }
 
-static int attach_fd(int mount_fd, struct filter *filter, int fd)
+static int attach_fd(int target_fd, struct filter *filter, int fd)
 {
 	FUSE_BPF_OPTS(fuse_bpf_attach_opts, opts, .flags = filter->flags,
 		      .relative_id = filter->relative_id);
 	int err;
 
-	err = fuse_bpf_attach(mount_fd, fd, &filter->id, &opts);
+	err = fuse_bpf_attach(target_fd, fd, &filter->id, &opts);
 	if (!err)
 		return DONE;
 	p_err(err, "cannot attach the filter");
 	return FAILED;
 }
 
-static int attach_object(int mount_fd, dev_t dev, struct filter *filter)
+static int attach_object(int target_fd, dev_t dev, struct filter *filter)
 {
 	struct bpf_object *obj;
 	struct bpf_link *link;
@@ -66,9 +66,9 @@ static int attach_object(int mount_fd, dev_t dev, struct filter *filter)
 	ret = object_register(filter, &obj, &link);
 	if (ret)
 		return ret;
-	ret = pin_link(filter, bpf_link__fd(link), mount_fd, dev);
+	ret = pin_link(filter, bpf_link__fd(link), target_fd, dev);
 	if (!ret)
-		ret = attach_fd(mount_fd, filter, bpf_link__fd(link));
+		ret = attach_fd(target_fd, filter, bpf_link__fd(link));
 	if (ret)
 		filter_undo(filter);
 	bpf_link__destroy(link);
@@ -76,7 +76,7 @@ static int attach_object(int mount_fd, dev_t dev, struct filter *filter)
 	return ret;
 }
 
-static int attach_existing(int mount_fd, struct filter *filter)
+static int attach_existing(int target_fd, struct filter *filter)
 {
 	int fd, ret;
 
@@ -92,27 +92,40 @@ static int attach_existing(int mount_fd, struct filter *filter)
 	if (fd < 0)
 		return FAILED;
 
-	ret = attach_fd(mount_fd, filter, fd);
+	ret = attach_fd(target_fd, filter, fd);
 	close(fd);
 	return ret;
 }
 
 /* The name of a filter that was not read from a file is known by the mount. */
-static void learn_name(int mount_fd, struct filter *filter)
+static void learn_name(int target_fd, struct filter *filter)
 {
-	struct fuse_filter_info infos[FUSE_FILTER_MAX];
-	int nr = fuse_bpf_list(mount_fd, infos, FUSE_FILTER_MAX);
+	struct fuse_filter_info *infos;
+	int nr = filters_read(target_fd, &infos);
 	int i;
 
-	for (i = 0; i < nr && i < FUSE_FILTER_MAX; i++) {
+	for (i = 0; i < nr; i++) {
 		if (infos[i].id == filter->id)
 			memcpy(filter->name, infos[i].name, sizeof(filter->name));
 	}
 	filter->name[sizeof(filter->name) - 1] = '\0';
+	free(infos);
+}
+
+static int attach_target(int target_fd, dev_t dev, struct filter *filter)
+{
+	int ret;
+
+	if (filter->from == FROM_OBJECT)
+		return attach_object(target_fd, dev, filter);
+	ret = attach_existing(target_fd, filter);
+	if (!ret)
+		learn_name(target_fd, filter);
+	return ret;
 }
 
 /**
- * filter_attach - attach a filter to a mount
+ * filter_attach - attach a filter to a mount, or to the directory that it names
  * @mount_fd: root directory of the mount
  * @dev: device number of the mount
  * @filter: the filter; name, id and pin are filled in
@@ -121,13 +134,16 @@ static void learn_name(int mount_fd, struct filter *filter)
  */
 int filter_attach(int mount_fd, dev_t dev, struct filter *filter)
 {
-	int ret;
+	int fd, ret;
 
-	if (filter->from == FROM_OBJECT)
-		return attach_object(mount_fd, dev, filter);
-	ret = attach_existing(mount_fd, filter);
-	if (!ret)
-		learn_name(mount_fd, filter);
+	if (!filter->dir)
+		return attach_target(mount_fd, dev, filter);
+	fd = dir_open(mount_fd, dev, filter->dir, &filter->dir_ino);
+	if (fd < 0)
+		return FAILED;
+	filter->flags |= FUSE_FILTER_DIRECTORY;
+	ret = attach_target(fd, dev, filter);
+	close(fd);
 	return ret;
 }
 
@@ -145,45 +161,12 @@ struct json_object *filter_result(const struct filter *filter)
 
 	add_number(obj, "id", filter->id);
 	add_string(obj, "name", filter->name);
+	if (filter->dir)
+		add_number(obj, "dir", filter->dir_ino);
+	else
+		json_object_object_add(obj, "dir", NULL);
 	add_string(obj, "pin", filter->pinned[0] ? filter->pinned : NULL);
 	return obj;
-}
-
-/* ops_json - the names of a set of opcodes */
-struct json_object *ops_json(const __u64 ops[2])
-{
-	struct json_object *names = json_object_new_array();
-	unsigned int op;
-
-	for (op = 0; op < 128; op++) {
-		if (fuse_bpf_op_isset(ops, op) && fuse_bpf_opcode_name(op))
-			json_object_array_add(names,
-					      json_object_new_string(fuse_bpf_opcode_name(op)));
-	}
-	return names;
-}
-
-/* filters_json - the filters of a mount, in the order in which they are asked */
-struct json_object *filters_json(const struct fuse_filter_info *infos, int nr)
-{
-	struct json_object *list = json_object_new_array();
-	int i;
-
-	for (i = 0; i < nr; i++) {
-		struct json_object *obj = json_object_new_object();
-
-		add_number(obj, "id", infos[i].id);
-		add_string(obj, "name", infos[i].name);
-		add_number(obj, "map_id", infos[i].map_id);
-		json_object_object_add(obj, "ops", ops_json(infos[i].ops));
-		json_object_object_add(obj, "post_ops", ops_json(infos[i].post_ops));
-		add_bool(obj, "fail_open", infos[i].flags & FUSE_FILTER_FAIL_OPEN);
-		add_bool(obj, "dead", infos[i].flags & FUSE_FILTER_DEAD);
-		add_number(obj, "runs", infos[i].runs);
-		add_number(obj, "denied", infos[i].denied);
-		json_object_array_add(list, obj);
-	}
-	return list;
 }
 
 static int parse_source(struct args *args, struct filter *filter)
@@ -215,10 +198,11 @@ static int parse_source(struct args *args, struct filter *filter)
 /* One word of what may follow, with its arguments. */
 static int parse_option(struct args *args, struct filter *filter)
 {
-	enum { BEFORE, AFTER, FIRST, LAST, FAIL_OPEN, PIN, SET };
+	enum { BEFORE, AFTER, FIRST, LAST, FAIL_OPEN, DIR, PIN, SET };
 	static const char *const words[] = {
 		[BEFORE] = "before", [AFTER] = "after", [FIRST] = "first", [LAST] = "last",
-		[FAIL_OPEN] = "fail_open", [PIN] = "pin", [SET] = "set", [SET + 1] = NULL,
+		[FAIL_OPEN] = "fail_open", [DIR] = "dir", [PIN] = "pin", [SET] = "set",
+		[SET + 1] = NULL,
 	};
 	int word = args_keyword(args, words);
 
@@ -227,6 +211,10 @@ static int parse_option(struct args *args, struct filter *filter)
 	if (word == FAIL_OPEN) {
 		filter->flags |= FUSE_FILTER_FAIL_OPEN;
 		return DONE;
+	}
+	if (word == DIR) {
+		filter->dir = args_need(args, "PATH");
+		return filter->dir ? DONE : USAGE;
 	}
 	if (word <= LAST && filter->flags & (FUSE_FILTER_BEFORE | FUSE_FILTER_AFTER))
 		return p_usage("attach: the order is given twice");
@@ -284,96 +272,4 @@ int do_attach(struct args *args)
 		ret = attach_to(mountpoint, &filter);
 	free(filter.elements);
 	return ret;
-}
-
-/* The attachment that the user means; NULL after reporting that there is none. */
-static const struct fuse_filter_info *find_filter(const struct fuse_filter_info *infos, int nr,
-						  __u32 id, const char *name)
-{
-	const struct fuse_filter_info *found = NULL;
-	int i;
-
-	for (i = 0; i < nr; i++) {
-		if (name ? strcmp(infos[i].name, name) : infos[i].id != id)
-			continue;
-		if (found) {
-			p_err(0, "several filters are called %s (%u, %u): give an id", name,
-			      found->id, infos[i].id);
-			return NULL;
-		}
-		found = &infos[i];
-	}
-	if (!found && name)
-		p_err(0, "no filter called %s is attached; 'fuse-bpf ls' shows those that are",
-		      name);
-	else if (!found)
-		p_err(0, "no filter with id %u is attached; 'fuse-bpf ls' shows those that are",
-		      id);
-	return found;
-}
-
-static int detach_one(int fd, dev_t dev, const struct fuse_filter_info *info)
-{
-	struct json_object *result;
-	int err;
-
-	err = fuse_bpf_detach(fd, info->id);
-	if (err) {
-		p_err(err, "cannot detach filter %u", info->id);
-		return FAILED;
-	}
-
-	result = json_object_new_object();
-	add_number(result, "id", info->id);
-	add_string(result, "name", info->name);
-	json_object_object_add(result, "pins_removed", pins_remove(info, 1, dev, false));
-	out_result(result);
-	return DONE;
-}
-
-static int detach_from(const char *mountpoint, __u32 id, const char *name)
-{
-	struct fuse_filter_info infos[FUSE_FILTER_MAX];
-	const struct fuse_filter_info *info;
-	int fd, nr, ret = FAILED;
-	dev_t dev;
-
-	fd = mount_open(mountpoint, &dev);
-	if (fd < 0)
-		return FAILED;
-	nr = fuse_bpf_list(fd, infos, FUSE_FILTER_MAX);
-	if (nr < 0) {
-		p_err(nr, "cannot list the filters of %s", mountpoint);
-	} else {
-		info = find_filter(infos, nr < FUSE_FILTER_MAX ? nr : FUSE_FILTER_MAX, id, name);
-		if (info)
-			ret = detach_one(fd, dev, info);
-	}
-	close(fd);
-	return ret;
-}
-
-int do_detach(struct args *args)
-{
-	static const char *const words[] = { "name", NULL };
-	const char *mountpoint = args_need(args, "MOUNTPOINT");
-	const char *name = NULL;
-	__u32 id = 0;
-	int ret;
-
-	if (!mountpoint)
-		return USAGE;
-	if (!args->argc)
-		return p_usage("detach: ID or name NAME is missing");
-	if (parse_u32(*args->argv, &id)) {
-		args_next(args);
-	} else {
-		if (args_keyword(args, words) < 0)
-			return USAGE;
-		name = args_need(args, "NAME");
-		if (!name)
-			return USAGE;
-	}
-	ret = args_end(args);
-	return ret ? ret : detach_from(mountpoint, id, name);
 }

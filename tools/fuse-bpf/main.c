@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fuse-bpf: make backed FUSE mounts, and see to their filters.
+ * fuse-bpf: make backed FUSE mounts, and see to the filters of any FUSE mount.
  */
 #include <bpf/libbpf.h>
 #include <getopt.h>
@@ -16,13 +16,16 @@ static const char usage_text[] =
 	"\n"
 	"  mount BACKING MOUNTPOINT [daemonless] [allow_other] [default_permissions]\n"
 	"        [source NAME] [FILTER]...\n"
-	"        FILTER := filter FILE [fail_open] [pin PATH] [set MAP KEY[=VALUE]]...\n"
+	"        FILTER := filter FILE [dir PATH] [fail_open] [pin PATH]\n"
+	"                  [set MAP KEY[=VALUE]]...\n"
 	"  umount MOUNTPOINT\n"
 	"  ls [MOUNTPOINT]\n"
 	"  attach MOUNTPOINT { obj FILE | pinned PATH | map id ID }\n"
-	"        [before ID | after ID] [first | last] [fail_open] [pin PATH]\n"
+	"        [dir PATH] [before ID | after ID] [first | last] [fail_open] [pin PATH]\n"
 	"        [set MAP KEY[=VALUE]]...\n"
-	"  detach MOUNTPOINT { ID | name NAME }\n"
+	"  replace MOUNTPOINT { ID | name NAME } [dir PATH] obj FILE [fresh]\n"
+	"        [set MAP KEY[=VALUE]]...\n"
+	"  detach MOUNTPOINT { ID | name NAME } [dir PATH]\n"
 	"  stat MOUNTPOINT\n"
 	"  feature\n"
 	"  help\n"
@@ -61,6 +64,7 @@ static const struct command commands[] = {
 	{ "umount", do_umount },
 	{ "ls", do_ls },
 	{ "attach", do_attach },
+	{ "replace", do_replace },
 	{ "detach", do_detach },
 	{ "stat", do_stat },
 	{ "feature", do_feature },

@@ -63,6 +63,7 @@ int args_id(struct args *args, __u32 *id);
 /* mounts.c */
 struct mount {
 	dev_t dev;
+	bool backed;
 	char *point;
 	char *type;
 	char *source;
@@ -77,12 +78,23 @@ int mounts_read(struct mounts *mounts);
 void mounts_free(struct mounts *mounts);
 int mounts_open(const struct mount *mount);
 int mount_open(const char *mountpoint, dev_t *dev);
+int dir_open(int mount_fd, dev_t dev, const char *path, __u64 *ino);
+void add_dev(struct json_object *obj, dev_t dev);
 
-/* object.c: filters in files */
+/* patient.c */
+int open_patiently(const char *path);
+
+/* element.c */
+struct bpf_object;
+
 struct element {
 	const char *map;
 	const char *text;
 };
+
+int element_set(const struct bpf_object *obj, const char *path, const struct element *element);
+
+/* object.c: filters in files */
 
 enum filter_from {
 	FROM_OBJECT,
@@ -98,6 +110,8 @@ enum filter_from {
  * @pin: where to pin its link, NULL: in the usual place
  * @elements: map elements to fill in
  * @nr_elements: number of @elements
+ * @dir: directory to attach it to, relative to the mount, NULL: the mount
+ * @dir_ino: out: inode number of @dir
  * @flags: FUSE_FILTER_*
  * @relative_id: attachment that the order refers to
  * @name: out: the filter's own name
@@ -111,6 +125,8 @@ struct filter {
 	const char *pin;
 	struct element *elements;
 	size_t nr_elements;
+	const char *dir;
+	__u64 dir_ino;
 	__u32 flags;
 	__u32 relative_id;
 
@@ -119,16 +135,21 @@ struct filter {
 	char pinned[4096];
 };
 
-struct bpf_object;
 struct bpf_link;
 
+/* Called with an object before it is loaded; DONE, or FAILED after reporting it */
+typedef int (*object_fn)(struct bpf_object *obj, void *arg);
+
 int object_register(struct filter *filter, struct bpf_object **obj, struct bpf_link **link);
+int object_register_prepared(struct filter *filter, object_fn prepare, void *arg,
+			     struct bpf_object **obj, struct bpf_link **link);
 bool kernel_has_ops(void);
 void libbpf_listen(void);
 
 /* pin.c */
 #define BPF_FS "/sys/fs/bpf"
 bool bpf_fs_is_mounted(void);
+int link_map_id(int link_fd, __u32 *map_id);
 int pin_link(struct filter *filter, int link_fd, int mount_fd, dev_t dev);
 struct json_object *pins_remove(const struct fuse_filter_info *gone, int nr, dev_t dev,
 				bool unmounted);
@@ -138,10 +159,51 @@ int filter_element_add(struct filter *filter, struct args *args);
 int filter_attach(int mount_fd, dev_t dev, struct filter *filter);
 void filter_undo(struct filter *filter);
 struct json_object *filter_result(const struct filter *filter);
+int do_attach(struct args *args);
+
+/* lists.c */
+
+/**
+ * struct which - the attachment that the user means
+ * @id: its id, unless it is given by its name
+ * @name: the filter's own name
+ * @dir: directory that it is attached to, NULL: the mount or any directory
+ * @dir_ino: inode number of @dir
+ */
+struct which {
+	__u32 id;
+	const char *name;
+	const char *dir;
+	__u64 dir_ino;
+};
+
+int filters_read(int fd, struct fuse_filter_info **infos);
 struct json_object *ops_json(const __u64 ops[2]);
 struct json_object *filters_json(const struct fuse_filter_info *infos, int nr);
-int do_attach(struct args *args);
+void filters_print(const struct fuse_filter_info *infos, int nr);
+int which_parse(struct args *args, const char *command, struct which *which);
+int which_parse_dir(struct args *args, struct which *which);
+int which_open(const char *mountpoint, struct which *which, struct fuse_filter_info *info,
+	       dev_t *dev);
+
+/* programs.c */
+
+/**
+ * struct programs - what the programs of a filter use
+ * @maps: ids of their maps
+ * @nr_maps: number of @maps
+ */
+struct programs {
+	__u32 *maps;
+	size_t nr_maps;
+};
+
+int programs_of(__u32 map_id, struct programs *programs);
+void programs_free(struct programs *programs);
+
+/* detach.c, replace.c */
 int do_detach(struct args *args);
+int do_replace(struct args *args);
 
 /* mount.c, stat.c, feature.c */
 int do_mount(struct args *args);

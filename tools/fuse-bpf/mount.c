@@ -43,22 +43,21 @@ static int parse_filter(struct args *args, struct plan *plan)
 	return DONE;
 }
 
-static int parse_filter_option(struct args *args, struct filter *filter, bool set)
+static int parse_path(struct args *args, const char **path)
 {
-	if (set)
-		return filter_element_add(filter, args);
-	filter->pin = args_need(args, "PATH");
-	return filter->pin ? DONE : USAGE;
+	*path = args_need(args, "PATH");
+	return *path ? DONE : USAGE;
 }
 
 static int parse_option(struct args *args, struct plan *plan)
 {
-	enum { DAEMONLESS, ALLOW_OTHER, DEFAULT_PERMISSIONS, SOURCE, FILTER, FAIL_OPEN, PIN, SET };
+	enum { DAEMONLESS, ALLOW_OTHER, DEFAULT_PERMISSIONS, SOURCE, FILTER, FAIL_OPEN, DIR, PIN,
+	       SET };
 	static const char *const words[] = {
 		[DAEMONLESS] = "daemonless", [ALLOW_OTHER] = "allow_other",
 		[DEFAULT_PERMISSIONS] = "default_permissions", [SOURCE] = "source",
-		[FILTER] = "filter", [FAIL_OPEN] = "fail_open", [PIN] = "pin", [SET] = "set",
-		[SET + 1] = NULL,
+		[FILTER] = "filter", [FAIL_OPEN] = "fail_open", [DIR] = "dir", [PIN] = "pin",
+		[SET] = "set", [SET + 1] = NULL,
 	};
 	struct filter *last = plan->nr ? &plan->filters[plan->nr - 1] : NULL;
 	int word = args_keyword(args, words);
@@ -83,9 +82,12 @@ static int parse_option(struct args *args, struct plan *plan)
 	case FAIL_OPEN:
 		last->flags |= FUSE_FILTER_FAIL_OPEN;
 		return DONE;
+	case DIR:
+		return parse_path(args, &last->dir);
 	case PIN:
+		return parse_path(args, &last->pin);
 	case SET:
-		return parse_filter_option(args, last, word == SET);
+		return filter_element_add(last, args);
 	default:
 		return USAGE;
 	}
@@ -126,14 +128,6 @@ static int put_in_place(const struct plan *plan, int mount_fd)
 		return DONE;
 	p_err(-errno, "cannot mount on %s", plan->mountpoint);
 	return FAILED;
-}
-
-static void add_dev(struct json_object *obj, dev_t dev)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%u:%u", major(dev), minor(dev));
-	add_string(obj, "dev", text);
 }
 
 static void mount_result(const struct plan *plan, dev_t dev)
@@ -236,58 +230,63 @@ static int unmounted(const char *mountpoint, dev_t dev, const struct fuse_filter
 int do_umount(struct args *args)
 {
 	const char *mountpoint = args_need(args, "MOUNTPOINT");
-	struct fuse_filter_info infos[FUSE_FILTER_MAX];
+	struct fuse_filter_info *infos;
+	int fd, nr, ret = FAILED;
 	dev_t dev;
-	int fd, nr;
 
 	if (!mountpoint || args_end(args))
 		return USAGE;
 	fd = mount_open(mountpoint, &dev);
 	if (fd < 0)
 		return FAILED;
-	nr = fuse_bpf_list(fd, infos, FUSE_FILTER_MAX);
+	nr = filters_read(fd, &infos);
 	close(fd);
-	if (umount2(mountpoint, UMOUNT_NOFOLLOW)) {
+	if (umount2(mountpoint, UMOUNT_NOFOLLOW))
 		p_err(-errno, "cannot unmount %s", mountpoint);
-		return FAILED;
-	}
-	return unmounted(mountpoint, dev, infos, nr < FUSE_FILTER_MAX ? nr : FUSE_FILTER_MAX);
+	else
+		ret = unmounted(mountpoint, dev, infos, nr);
+	free(infos);
+	return ret;
 }
 
-static void print_filters(const struct fuse_filter_info *infos, int nr)
-{
-	int i;
-
-	for (i = 0; i < nr; i++)
-		p_text("  %u: %-15s map %-5u runs %" PRIu64 " denied %" PRIu64 "%s%s\n",
-		       infos[i].id, infos[i].name, infos[i].map_id, (uint64_t)infos[i].runs,
-		       (uint64_t)infos[i].denied,
-		       infos[i].flags & FUSE_FILTER_FAIL_OPEN ? " fail_open" : "",
-		       infos[i].flags & FUSE_FILTER_DEAD ? " dead" : "");
-}
-
-static void show_mount(const struct mount *mount, int fd, struct json_object *list)
+static void show_mount(const struct mount *mount, const struct fuse_filter_info *infos, int nr,
+		       struct json_object *list)
 {
 	struct json_object *obj = json_object_new_object();
-	struct fuse_filter_info infos[FUSE_FILTER_MAX];
-	int nr;
 
-	nr = fuse_bpf_list(fd, infos, FUSE_FILTER_MAX);
-	if (nr > FUSE_FILTER_MAX)
-		nr = FUSE_FILTER_MAX;
 	add_string(obj, "mountpoint", mount->point);
 	add_string(obj, "source", mount->source);
 	add_string(obj, "type", mount->type);
 	add_dev(obj, mount->dev);
+	add_bool(obj, "backed", mount->backed);
 	json_object_object_add(obj, "filters", nr < 0 ? NULL : filters_json(infos, nr));
+	if (nr < 0)
+		add_string(obj, "filters_error", strerror(-nr));
 	json_object_array_add(list, obj);
 
-	p_text("%s on %s type %s dev %u:%u\n", mount->source, mount->point, mount->type,
-	       major(mount->dev), minor(mount->dev));
+	p_text("%s on %s type %s dev %u:%u%s\n", mount->source, mount->point, mount->type,
+	       major(mount->dev), minor(mount->dev), mount->backed ? "" : " not backed");
 	if (nr < 0)
 		p_text("  filters: %s\n", strerror(-nr));
 	else
-		print_filters(infos, nr);
+		filters_print(infos, nr);
+}
+
+/* A mount that is not backed is of interest if it has filters, or was asked for. */
+static void ls_one(const struct mount *mount, bool named, struct json_object *list)
+{
+	struct fuse_filter_info *infos = NULL;
+	int nr, fd = mounts_open(mount);
+
+	/* Covered by another mount */
+	if (fd == -ENOENT || fd == -ENOTTY)
+		return;
+	nr = fd < 0 ? fd : filters_read(fd, &infos);
+	if (mount->backed || named || nr)
+		show_mount(mount, infos, nr, list);
+	free(infos);
+	if (fd >= 0)
+		close(fd);
 }
 
 static int ls_all(const char *mountpoint, dev_t dev)
@@ -295,7 +294,7 @@ static int ls_all(const char *mountpoint, dev_t dev)
 	struct json_object *list = json_object_new_array();
 	struct mounts mounts;
 	size_t i;
-	int err, fd;
+	int err;
 
 	out_result(list);
 	err = mounts_read(&mounts);
@@ -306,11 +305,7 @@ static int ls_all(const char *mountpoint, dev_t dev)
 	for (i = 0; i < mounts.nr; i++) {
 		if (mountpoint && mounts.all[i].dev != dev)
 			continue;
-		fd = mounts_open(&mounts.all[i]);
-		if (fd < 0)
-			continue;
-		show_mount(&mounts.all[i], fd, list);
-		close(fd);
+		ls_one(&mounts.all[i], mountpoint, list);
 	}
 	mounts_free(&mounts);
 	return DONE;

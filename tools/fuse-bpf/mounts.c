@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The backed mounts of this process's mount namespace.
+ * The FUSE mounts of this process's mount namespace, and opening their directories.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -37,15 +40,34 @@ static bool is_type(const char *type, const char *wanted)
 	return !strncmp(type, wanted, len) && (!type[len] || type[len] == '.');
 }
 
-/*
- * The kernel shows the backing among the options. To ask the mount itself would be
- * to ask its daemon if it is a plain one, and that may hang.
- */
-static bool is_backed(const char *type, const char *options)
+static bool is_there(enum fuse_bpf_flavour flavour)
 {
-	return (is_type(type, fuse_bpf_fs_type(FUSE_BPF_MODULE)) ||
-		is_type(type, fuse_bpf_fs_type(FUSE_BPF_BUILTIN))) &&
-	       strstr(options, ",backing=");
+	int fd = fuse_bpf_open_device(flavour, NULL);
+
+	reason_clear();
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+/*
+ * A mount of a FUSE that takes requests, which its device tells. To ask the mount
+ * would be to ask its daemon, which may not answer.
+ */
+static bool takes_requests(const char *type)
+{
+	static int there[FUSE_BPF_BUILTIN + 1];
+	int flavour;
+
+	for (flavour = FUSE_BPF_MODULE; flavour <= FUSE_BPF_BUILTIN; flavour++) {
+		if (!is_type(type, fuse_bpf_fs_type(flavour)))
+			continue;
+		if (!there[flavour])
+			there[flavour] = is_there(flavour) ? 1 : -1;
+		return there[flavour] > 0;
+	}
+	return false;
 }
 
 /*
@@ -71,11 +93,13 @@ static bool parse_line(char *line, struct mount *mount)
 	type = strsep(&rest, " ");
 	source = strsep(&rest, " ");
 	options = strsep(&rest, " ");
-	if (!options || !is_backed(type, options) ||
+	if (!options || !takes_requests(type) ||
 	    sscanf(fields[2], "%u:%u", &maj, &min) != 2)
 		return false;
 
 	mount->dev = makedev(maj, min);
+	/* The kernel shows the backing among the options */
+	mount->backed = strstr(options, ",backing=");
 	mount->point = strdup(unescape(fields[4]));
 	mount->type = strdup(unescape(type));
 	mount->source = strdup(unescape(source));
@@ -102,7 +126,7 @@ static int mounts_add(struct mounts *mounts, const struct mount *mount)
 }
 
 /**
- * mounts_read - find the backed mounts
+ * mounts_read - find the mounts that can have filters, backed or not
  * @mounts: out: to be freed with mounts_free()
  *
  * Return: 0 or a negative errno
@@ -143,25 +167,39 @@ void mounts_free(struct mounts *mounts)
 	memset(mounts, 0, sizeof(*mounts));
 }
 
+static bool check_dev(int fd, dev_t dev)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && st.st_dev == dev;
+}
+
 /**
  * mounts_open - open the root of a listed mount
  * @mount: from mounts_read()
  *
- * Return: a descriptor, or a negative errno that is not reported: another mount
- * may have covered this one
+ * Return: a descriptor, or a negative errno that is not reported: another mount may
+ * have covered this one, or its daemon does not answer
  */
 int mounts_open(const struct mount *mount)
 {
-	struct stat st;
 	int fd;
 
-	fd = fuse_bpf_open_mount(mount->point);
+	fd = mount->backed ? fuse_bpf_open_dir(mount->point) : open_patiently(mount->point);
 	reason_clear();
-	if (fd >= 0 && (fstat(fd, &st) || st.st_dev != mount->dev)) {
+	if (fd >= 0 && !check_dev(fd, mount->dev)) {
 		close(fd);
 		return -ENOENT;
 	}
 	return fd;
+}
+
+static bool is_root(int fd)
+{
+	struct statx stx;
+
+	return !statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stx) &&
+	       stx.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
 /**
@@ -173,21 +211,79 @@ int mounts_open(const struct mount *mount)
  */
 int mount_open(const char *mountpoint, dev_t *dev)
 {
-	struct stat st;
+	struct stat st = {};
 	int fd, err;
 
-	fd = fuse_bpf_open_mount(mountpoint);
+	fd = fuse_bpf_open_dir(mountpoint);
 	if (fd < 0) {
-		p_err(fd, "cannot use %s as a backed mount", mountpoint);
+		p_err(fd, "cannot use %s as a FUSE mount with filters", mountpoint);
 		return fd;
 	}
 	if (fstat(fd, &st)) {
 		err = -errno;
-		close(fd);
 		p_err(err, "cannot stat %s", mountpoint);
-		return err;
+	} else if (!is_root(fd)) {
+		err = -EINVAL;
+		p_err(0, "%s is a directory inside a mount: name the mount point, and the directory with 'dir PATH'",
+		      mountpoint);
+	} else {
+		if (dev)
+			*dev = st.st_dev;
+		return fd;
 	}
-	if (dev)
-		*dev = st.st_dev;
-	return fd;
+	close(fd);
+	return err;
+}
+
+/* A relative path cannot lead out of the mount, whatever links are in it. */
+static int open_below(int mount_fd, const char *path)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		.resolve = *path == '/' ? 0 : RESOLVE_BENEATH | RESOLVE_NO_XDEV,
+	};
+	int fd = syscall(SYS_openat2, mount_fd, path, &how, sizeof(how));
+
+	return fd < 0 ? -errno : fd;
+}
+
+/**
+ * dir_open - open a directory of a mount
+ * @mount_fd: root of the mount
+ * @dev: device number of the mount
+ * @path: absolute, or relative to the root of the mount
+ * @ino: out: inode number
+ *
+ * Return: a descriptor, or a negative errno that has been reported
+ */
+int dir_open(int mount_fd, dev_t dev, const char *path, __u64 *ino)
+{
+	int fd = open_below(mount_fd, path);
+	int err = fd < 0 ? fd : 0;
+	struct stat st;
+
+	if (!err && fstat(fd, &st))
+		err = -errno;
+	else if (!err && st.st_dev != dev)
+		err = -EXDEV;
+	if (!err) {
+		*ino = st.st_ino;
+		return fd;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (err == -EXDEV)
+		p_err(0, "%s is no directory of this mount: a relative path begins at the mount point",
+		      path);
+	else
+		p_err(err, "cannot use %s as a directory of the mount", path);
+	return err;
+}
+
+void add_dev(struct json_object *obj, dev_t dev)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%u:%u", major(dev), minor(dev));
+	add_string(obj, "dev", text);
 }

@@ -217,146 +217,6 @@ static int report_load(int err, const char *path, const char *log)
 	return FAILED;
 }
 
-/*
- * Text as the key or the value of a map: numbers for integers, and characters,
- * padded with zeros, for character arrays. @text NULL: 1, or an empty string.
- */
-static int encode(const struct btf *btf, __u32 type_id, const char *text, void *data, __u32 size)
-{
-	const struct btf_type *t = btf__type_by_id(btf, btf__resolve_type(btf, type_id));
-	unsigned long long number = 1;
-	char *end = NULL;
-
-	memset(data, 0, size);
-	if (t && btf_is_array(t) && btf__resolve_size(btf, btf_array(t)->type) == 1) {
-		if (text && strlen(text) >= size)
-			return -ENAMETOOLONG;
-		if (text)
-			memcpy(data, text, strlen(text));
-		return 0;
-	}
-	if (!t || !btf_is_int(t) || size > sizeof(number))
-		return text ? -EMEDIUMTYPE : 0;
-
-	errno = 0;
-	if (text)
-		number = strtoull(text, &end, 0);
-	if (text && (*text < '0' || *text > '9' || *end || errno))
-		return -EINVAL;
-	if (size < sizeof(number) && number >> (8 * size))
-		return -ERANGE;
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	number <<= 8 * (sizeof(number) - size);
-#endif
-	memcpy(data, &number, size);
-	return 0;
-}
-
-static int report_encode(int err, const struct element *element, const char *what,
-			 const char *text, __u32 size)
-{
-	switch (err) {
-	case -ENAMETOOLONG:
-		p_err(0, "set %s: the %s '%s' is longer than %u bytes", element->map, what, text,
-		      size - 1);
-		break;
-	case -EINVAL:
-		p_err(0, "set %s: the %s must be a number, and '%s' is none", element->map, what,
-		      text);
-		break;
-	case -ERANGE:
-		p_err(0, "set %s: the %s %s does not fit into %u bytes", element->map, what, text,
-		      size);
-		break;
-	default:
-		p_err(0, "set %s: the %s is neither a number nor a string", element->map, what);
-		break;
-	}
-	return FAILED;
-}
-
-/* Split KEY[=VALUE] in place; "\=" is a "=" that is part of the key. */
-static char *split(char *text)
-{
-	char *to = text;
-
-	for (; *text && *text != '='; text++) {
-		if (text[0] == '\\' && (text[1] == '=' || text[1] == '\\'))
-			text++;
-		*to++ = *text;
-	}
-	if (*text != '=')
-		text = NULL;
-	*to = '\0';
-	return text ? text + 1 : NULL;
-}
-
-static bool is_settable(const struct bpf_map *map)
-{
-	switch (bpf_map__type(map)) {
-	case BPF_MAP_TYPE_HASH:
-	case BPF_MAP_TYPE_LRU_HASH:
-	case BPF_MAP_TYPE_ARRAY:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static int set_element(const struct bpf_object *obj, const struct bpf_map *map,
-		       const struct element *element, char *text)
-{
-	__u32 key_size = bpf_map__key_size(map), value_size = bpf_map__value_size(map);
-	const struct btf *btf = bpf_object__btf(obj);
-	char *value = split(text);
-	char data[key_size + value_size];
-	int err;
-
-	err = encode(btf, bpf_map__btf_key_type_id(map), text, data, key_size);
-	if (err)
-		return report_encode(err, element, "key", text, key_size);
-	err = encode(btf, bpf_map__btf_value_type_id(map), value, data + key_size, value_size);
-	if (err)
-		return report_encode(err, element, "value", value, value_size);
-
-	err = bpf_map__update_elem(map, data, key_size, data + key_size, value_size, BPF_ANY);
-	if (!err)
-		return DONE;
-	if (err == -E2BIG)
-		p_err(0, "set %s %s: the map takes no more than %u elements", element->map,
-		      element->text, bpf_map__max_entries(map));
-	else
-		p_err(err, "set %s %s", element->map, element->text);
-	return FAILED;
-}
-
-static int set_in(const struct bpf_object *obj, const char *path,
-			 const struct element *element)
-{
-	const struct bpf_map *map = bpf_object__find_map_by_name(obj, element->map);
-	char *text;
-	int ret;
-
-	if (!map) {
-		reason_clear();
-		p_err(0, "%s has no map %s", path, element->map);
-		return FAILED;
-	}
-	if (!is_settable(map) || bpf_map__key_size(map) + bpf_map__value_size(map) > 4096) {
-		p_err(0, "map %s is not of a kind that can be set: a hash or an array of at most 4096 bytes an element",
-		      element->map);
-		return FAILED;
-	}
-	text = strdup(element->text);
-	if (!text) {
-		p_err(-ENOMEM, "set %s", element->map);
-		return FAILED;
-	}
-	ret = set_element(obj, map, element, text);
-	free(text);
-	return ret;
-}
-
 static int load(struct bpf_object *obj, const char *path, const char *log)
 {
 	int err = bpf_object__load(obj);
@@ -387,7 +247,7 @@ static int attach_ops(struct bpf_map *ops, const char *path, struct bpf_link **l
 }
 
 static int register_opened(struct filter *filter, struct bpf_object *obj, const char *log,
-			   struct bpf_link **link)
+			   object_fn prepare, void *arg, struct bpf_link **link)
 {
 	struct bpf_map *ops = find_ops(obj, filter->path);
 	size_t i;
@@ -396,9 +256,11 @@ static int register_opened(struct filter *filter, struct bpf_object *obj, const 
 	if (!ops)
 		return FAILED;
 	read_name(obj, ops, filter);
-	ret = load(obj, filter->path, log);
+	ret = prepare ? prepare(obj, arg) : DONE;
+	if (!ret)
+		ret = load(obj, filter->path, log);
 	for (i = 0; !ret && i < filter->nr_elements; i++)
-		ret = set_in(obj, filter->path, &filter->elements[i]);
+		ret = element_set(obj, filter->path, &filter->elements[i]);
 	return ret ? ret : attach_ops(ops, filter->path, link);
 }
 
@@ -427,6 +289,13 @@ static int report_open(int err, const char *path)
  */
 int object_register(struct filter *filter, struct bpf_object **obj, struct bpf_link **link)
 {
+	return object_register_prepared(filter, NULL, NULL, obj, link);
+}
+
+/* object_register_prepared - the same, with @prepare called before the load */
+int object_register_prepared(struct filter *filter, object_fn prepare, void *arg,
+			     struct bpf_object **obj, struct bpf_link **link)
+{
 	char *log = calloc(1, LOG_SIZE);
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = log,
 		    .kernel_log_size = LOG_SIZE, .kernel_log_level = settings.debug);
@@ -440,7 +309,7 @@ int object_register(struct filter *filter, struct bpf_object **obj, struct bpf_l
 	if (!*obj) {
 		ret = report_open(-errno, filter->path);
 	} else {
-		ret = register_opened(filter, *obj, log, link);
+		ret = register_opened(filter, *obj, log, prepare, arg, link);
 		if (ret) {
 			bpf_object__close(*obj);
 			*obj = NULL;

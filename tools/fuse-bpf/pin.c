@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Pins: names in the BPF file system that keep a filter's link when this tool has
- * ended. Unless the user says where, a pin is called after the filter and the
- * device number of the mount, so that it can be found when the filter or the mount
- * goes.
+ * ended. Unless the user says where, a pin is called after the filter, the inode
+ * number of the directory if it is attached to one, and the device number of the
+ * mount, so that it can be found when the filter or the mount goes.
  */
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -24,7 +25,8 @@
 /* BPF_FS_MAGIC */
 #define BPF_MAGIC 0xcafe4a11
 
-static int link_map_id(int link_fd, __u32 *map_id)
+/* link_map_id - id of the struct_ops map of a link; -EINVAL it is of another type */
+int link_map_id(int link_fd, __u32 *map_id)
 {
 	struct bpf_link_info info = {};
 	__u32 size = sizeof(info);
@@ -54,18 +56,22 @@ static int pinned_map_id(const char *path, __u32 *map_id)
 
 static bool is_attached(int mount_fd, __u32 map_id)
 {
-	struct fuse_filter_info infos[FUSE_FILTER_MAX];
-	int nr = fuse_bpf_list(mount_fd, infos, FUSE_FILTER_MAX);
+	struct fuse_filter_info *infos;
+	int nr = filters_read(mount_fd, &infos);
+	/* Not to be told is no reason to think that it is not */
+	bool found = nr < 0;
 	int i;
 
-	for (i = 0; i < nr && i < FUSE_FILTER_MAX; i++) {
-		if (infos[i].map_id == map_id)
-			return true;
-	}
-	return false;
+	for (i = 0; i < nr; i++)
+		found |= infos[i].map_id == map_id;
+	free(infos);
+	return found;
 }
 
-/* Is the filter attached to some mount? Then that one still needs it. */
+/*
+ * Is the filter attached to some mount, or may it be, because the daemon does not
+ * answer? Then that one still needs it.
+ */
 static bool is_needed(__u32 map_id, char *where, size_t size)
 {
 	struct mounts mounts;
@@ -77,12 +83,11 @@ static bool is_needed(__u32 map_id, char *where, size_t size)
 		return false;
 	for (i = 0; !found && i < mounts.nr; i++) {
 		fd = mounts_open(&mounts.all[i]);
-		if (fd < 0)
-			continue;
-		found = is_attached(fd, map_id);
+		found = fd < 0 ? fd == -ETIMEDOUT : is_attached(fd, map_id);
 		if (found)
 			snprintf(where, size, "%s", mounts.all[i].point);
-		close(fd);
+		if (fd >= 0)
+			close(fd);
 	}
 	mounts_free(&mounts);
 	return found;
@@ -112,10 +117,13 @@ static void pin_suffix(dev_t dev, char *suffix, size_t size)
 /* The BPF file system takes no dots in names. */
 static void usual_path(struct filter *filter, dev_t dev)
 {
-	char suffix[32], *dot;
+	char suffix[32], dir[32] = "", *dot;
 
 	pin_suffix(dev, suffix, sizeof(suffix));
-	snprintf(filter->pinned, sizeof(filter->pinned), PIN_DIR "/%s%s", filter->name, suffix);
+	if (filter->dir)
+		snprintf(dir, sizeof(dir), "-%llu", (unsigned long long)filter->dir_ino);
+	snprintf(filter->pinned, sizeof(filter->pinned), PIN_DIR "/%s%s%s", filter->name, dir,
+		 suffix);
 	while ((dot = strrchr(filter->pinned, '.')))
 		*dot = '_';
 }

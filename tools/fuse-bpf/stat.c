@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fuse-bpf stat: who answered how often.
+ * fuse-bpf stat: who answered how often, and what filters did.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "main.h"
@@ -44,12 +46,9 @@ static void show_op(unsigned int op, const struct fuse_op_stats *ops, struct jso
 	show_row(name ? name : number, ops);
 }
 
-static void show(const char *mountpoint, const struct fuse_op_stats *ops)
+static struct json_object *show_ops(const struct fuse_op_stats *ops, struct fuse_op_stats *total)
 {
-	struct json_object *result = json_object_new_object();
 	struct json_object *list = json_object_new_array();
-	struct json_object *sum = json_object_new_object();
-	struct fuse_op_stats total = {};
 	unsigned int op;
 
 	p_text("%-18s %12s %12s %12s %12s\n", "opcode", "backing", "daemon", "denied", "errors");
@@ -57,37 +56,71 @@ static void show(const char *mountpoint, const struct fuse_op_stats *ops)
 		if (is_zero(&ops[op]))
 			continue;
 		show_op(op, &ops[op], list);
-		total.backing += ops[op].backing;
-		total.daemon += ops[op].daemon;
-		total.denied += ops[op].denied;
-		total.errors += ops[op].errors;
+		total->backing += ops[op].backing;
+		total->daemon += ops[op].daemon;
+		total->denied += ops[op].denied;
+		total->errors += ops[op].errors;
 	}
-	show_row("total", &total);
+	show_row("total", total);
+	return list;
+}
 
-	add_string(result, "mountpoint", mountpoint);
-	json_object_object_add(result, "ops", list);
+/* Who answers on a mount that is not backed is no question, and not counted. */
+static void show_counts(struct json_object *result, const struct fuse_op_stats *ops)
+{
+	struct fuse_op_stats total = {};
+	struct json_object *sum;
+
+	if (!ops) {
+		p_text("not backed: its daemon answers, and nothing is counted by opcode\n");
+		json_object_object_add(result, "ops", NULL);
+		json_object_object_add(result, "total", NULL);
+		return;
+	}
+	json_object_object_add(result, "ops", show_ops(ops, &total));
+	sum = json_object_new_object();
 	add_counts(sum, &total);
 	json_object_object_add(result, "total", sum);
+}
+
+static int show(const char *mountpoint, int fd, const struct fuse_op_stats *ops)
+{
+	struct json_object *result;
+	struct fuse_filter_info *infos;
+	int nr = filters_read(fd, &infos);
+
+	if (nr < 0) {
+		p_err(nr, "cannot list the filters of %s", mountpoint);
+		return FAILED;
+	}
+	result = json_object_new_object();
+	add_string(result, "mountpoint", mountpoint);
+	show_counts(result, ops);
+	if (nr)
+		p_text("filters\n");
+	filters_print(infos, nr);
+	json_object_object_add(result, "filters", filters_json(infos, nr));
 	out_result(result);
+	free(infos);
+	return DONE;
 }
 
 int do_stat(struct args *args)
 {
 	const char *mountpoint = args_need(args, "MOUNTPOINT");
 	struct fuse_op_stats ops[NR_OPS];
-	int fd, ret;
+	int fd, nr, ret = FAILED;
 
 	if (!mountpoint || args_end(args))
 		return USAGE;
 	fd = mount_open(mountpoint, NULL);
 	if (fd < 0)
 		return FAILED;
-	ret = fuse_bpf_stats(fd, ops, NR_OPS);
+	nr = fuse_bpf_stats(fd, ops, NR_OPS);
+	if (nr < 0 && nr != -EOPNOTSUPP)
+		p_err(nr, "cannot read the statistics of %s", mountpoint);
+	else
+		ret = show(mountpoint, fd, nr < 0 ? NULL : ops);
 	close(fd);
-	if (ret < 0) {
-		p_err(ret, "cannot read the statistics of %s", mountpoint);
-		return FAILED;
-	}
-	show(mountpoint, ops);
-	return DONE;
+	return ret;
 }
