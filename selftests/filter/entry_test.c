@@ -86,8 +86,8 @@ TEST_F(entry, sends_opens_to_the_daemon)
 	EXPECT_EQ(7, pread(fd, buf, sizeof(buf), 0));
 	EXPECT_STREQ("backing", buf);
 	close(fd);
-	/* The kernel has made this one, and the daemon cannot be asked */
-	EXPECT_STREQ("<EIO>", text_of(in(b->mnt, "d/seen")));
+	/* The kernel has made this one, and the daemon does not serve its name */
+	EXPECT_STREQ("<ENOSYS>", text_of(in(b->mnt, "d/seen")));
 	EXPECT_EQ(1, asked(b, FUSE_OPEN));
 }
 

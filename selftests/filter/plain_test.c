@@ -65,6 +65,9 @@ static bool is_served(__u32 opcode)
 	case FUSE_SYNCFS:
 	case FUSE_IOCTL:
 		return false;
+	/* Found without the daemon, but for holes */
+	case FUSE_LSEEK:
+		return false;
 	/* Kept by the kernel for a daemon that has no locks of its own */
 	case FUSE_GETLK:
 	case FUSE_SETLK:

@@ -94,8 +94,11 @@ TEST_F(refusal, nothing_is_counted_for_nothing)
 	EXPECT_EQ(-EACCES, user_open(USER1, in(self->control, "refusals"), O_RDONLY));
 }
 
+/* The daemon has other files by these names than the backing. */
 TEST_F(refusal, unnamed)
 {
+	raw_serve_file(self->b.server, FUSE_ROOT_ID, "dir", REMOTE_NODE + 1, "");
+	raw_serve_file(self->b.server, FUSE_ROOT_ID, "local", FUSE_NODEID_KERNEL | 5, "");
 	ASSERT_EQ(0, scripted_rule(&self->filter, FUSE_LOOKUP, SCRIPTED_ANY_UID, "below",
 				   FUSE_FILTER_DAEMON));
 	EXPECT_REFUSED("unnamed", -EIO, stat_err(in(self->b.mnt, "dir/below")));

@@ -78,7 +78,7 @@ static struct bpf_map *find_ops(struct bpf_object *obj, const char *ops)
 	return NULL;
 }
 
-int filter_open(struct filter *filter, const char *name, const char *ops)
+int filter_open_object(struct filter *filter, const char *name)
 {
 	char path[PATH_MAX];
 	int err;
@@ -89,10 +89,17 @@ int filter_open(struct filter *filter, const char *name, const char *ops)
 	if (err)
 		return explain(err, name);
 	filter->obj = bpf_object__open_file(path, NULL);
-	if (!filter->obj)
-		return explain(-errno, path);
+	return filter->obj ? 0 : explain(-errno, path);
+}
+
+int filter_open(struct filter *filter, const char *name, const char *ops)
+{
+	int err = filter_open_object(filter, name);
+
+	if (err)
+		return err;
 	filter->map = find_ops(filter->obj, ops);
-	return explain(filter->map ? 0 : -ENOENT, path);
+	return explain(filter->map ? 0 : -ENOENT, name);
 }
 
 int filter_register(struct filter *filter)

@@ -28,6 +28,13 @@ struct filter {
 #define FILTER_NONE ((struct filter){ .fd = -1 })
 
 /**
+ * filter_open_object - open an object file that holds no filter
+ * @filter: filled in
+ * @name: file name in build/selftests without ".bpf.o"
+ */
+int filter_open_object(struct filter *filter, const char *name);
+
+/**
  * filter_open - open an object file
  * @filter: filled in
  * @name: file name in build/selftests without ".bpf.o"

@@ -121,7 +121,8 @@ int __fuse_filter_revalidate(struct inode *dir, const struct qstr *name,
 	       fuse_filter_plain_found(&call, d_inode_rcu(entry));
 }
 
-static noinline int fuse_filter_plain_permission(struct inode *inode, int mask)
+static noinline int fuse_filter_plain_permission(struct mnt_idmap *idmap,
+						 struct inode *inode, int mask)
 {
 	const struct fuse_access_in in = {
 		.mask = mask & (MAY_READ | MAY_WRITE | MAY_EXEC),
@@ -132,8 +133,16 @@ static noinline int fuse_filter_plain_permission(struct inode *inode, int mask)
 		.inode = inode,
 		.in = &in,
 	};
+	int err;
 
-	return fuse_filter_plain_ask(&call, inode);
+	err = fuse_filter_plain_ask(&call, inode);
+	if (err)
+		return err;
+
+	err = fuse_permission(idmap, inode, mask);
+	/* To be asked again is no result */
+	return err == -ECHILD ? err :
+	       fuse_filter_post(get_fuse_conn(inode), &call, err);
 }
 
 /**
@@ -146,11 +155,9 @@ static noinline int fuse_filter_plain_permission(struct inode *inode, int mask)
  */
 int fuse_filter_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
 {
-	int err = fuse_permission(idmap, inode, mask);
-
-	if (!err && fuse_filter_on())
-		err = fuse_filter_plain_permission(inode, mask);
-	return err;
+	if (fuse_filter_on())
+		return fuse_filter_plain_permission(idmap, inode, mask);
+	return fuse_permission(idmap, inode, mask);
 }
 
 static noinline int fuse_filter_plain_getattr(struct mnt_idmap *idmap,
