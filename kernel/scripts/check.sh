@@ -26,6 +26,8 @@ MACRO_ARG_UNUSED      backed_trace.h      # likewise
 TRAILING_SEMICOLON    backed_trace.h      # likewise
 PARENTHESIS_ALIGNMENT backed_trace.h      # likewise
 OPEN_ENDED_LINE       backed_trace.h      # likewise
+PARENTHESIS_ALIGNMENT fuse_trace.h        # likewise
+OPEN_ENDED_LINE       fuse_trace.h        # likewise
 ENOSYS                backed_identity.c   # what a daemon says to a request it does not know
 '
 # Options of ours, or that ours must do without, that a kernel can be without.

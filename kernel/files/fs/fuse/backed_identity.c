@@ -48,10 +48,10 @@ bool fuse_backed_daemon_knows(const struct inode *inode)
 static int fuse_backed_ask_name(struct inode *dir, const struct qstr *name,
 				struct fuse_entry_out *out)
 {
+	FUSE_ARGS(args);
 	struct fuse_mount *fm = get_fuse_mount(dir);
 	bool locked;
 	int err;
-	FUSE_ARGS(args);
 
 	if (name->len > fm->fc->name_max)
 		return -ENAMETOOLONG;

@@ -161,9 +161,9 @@ static ssize_t fuse_backed_list_all(struct dentry *entry, char *list, size_t siz
 static ssize_t fuse_backed_list(struct dentry *entry, char *list, size_t size,
 				int route)
 {
+	char *all __free(kvfree) = NULL;
 	struct inode *inode = d_inode(entry);
 	ssize_t ret;
-	char *all __free(kvfree) = NULL;
 
 	if (!fuse_filter_asked(get_fuse_conn(inode), FUSE_FILTER_OP_XATTR_NAME))
 		return fuse_backed_list_all(entry, list, size, route);

@@ -280,6 +280,8 @@ static inline int fuse_filter_pre(struct fuse_conn *fc,
  * fuse_filter_asked - can there be a filter with a prefilter for an opcode?
  * @fc: connection
  * @opcode: enum fuse_opcode or FUSE_FILTER_OP_*
+ *
+ * Return: false if there is none
  */
 static inline bool fuse_filter_asked(struct fuse_conn *fc, u32 opcode)
 {

@@ -22,7 +22,7 @@
 void fuse_filter_describe(const struct fuse_filter *filter,
 			  struct fuse_filter_info *info)
 {
-	const struct fuse_filter_prog *prog = 
+	const struct fuse_filter_prog *prog =
 		rcu_dereference_protected(filter->reg->prog,
 					  lockdep_is_held(&fuse_filter_mutex));
 	const struct fuse_filter_counts *counts;
@@ -103,8 +103,9 @@ static struct fuse_filter_info *fuse_filter_infos(struct fuse_conn *fc, u32 *roo
 	if (!infos)
 		return NULL;
 
-	scoped_guard(mutex, &fuse_filter_mutex)
+	scoped_guard(mutex, &fuse_filter_mutex) {
 		*nr = fuse_filter_describe_all(fc, infos, *room);
+	}
 	*room = min(*room, *nr);
 	return infos;
 }

@@ -71,6 +71,8 @@ bool __fuse_filter_sees(struct fuse_conn *fc, const struct fuse_args *args);
  * fuse_filter_sees - is there a filter that wants to be asked about a request?
  * @fc: connection
  * @args: the request
+ *
+ * Return: false if there is none
  */
 static inline bool fuse_filter_sees(struct fuse_conn *fc,
 				    const struct fuse_args *args)
