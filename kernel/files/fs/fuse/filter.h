@@ -77,6 +77,9 @@ struct fuse_filter_args {
 	u32 *add_open_flags;
 };
 
+/* filter_list.c */
+extern const struct file_operations fuse_filters_fops;
+
 #ifdef CONFIG_FUSE_FILTER
 
 struct bpf_link;
@@ -230,7 +233,6 @@ struct fuse_filter_chain *fuse_filter_chain(struct fuse_conn *fc, struct inode *
 void fuse_filter_describe(const struct fuse_filter *filter,
 			  struct fuse_filter_info *info);
 int fuse_filter_list(struct fuse_conn *fc, struct fuse_filter_list *list);
-extern const struct file_operations fuse_filters_fops;
 
 /* filter_dir.c */
 void fuse_filter_collect(struct fuse_filter_set *set, struct fuse_conn *fc,
