@@ -236,6 +236,13 @@ TEST_F(stack, overlay_on_the_mount)
 	ASSERT_EQ(0, backed_mount(b, BACKED_ALLOW_OTHER));
 	ASSERT_EQ(0, sh("cd %s/empty && echo l >low && echo g >gone && mkdir dir && "
 			"echo f >dir/file", b->top));
+	/*
+	 * Lockdep has one class for the write access of all mounts of a type. A mount
+	 * on an overlay, as in the other tests, and an overlay on a mount are a circle
+	 * of classes, though never of locks: nothing is on itself.
+	 */
+	if (flavour_is_debug())
+		SKIP(return, "lockdep cannot tell one mount from another");
 	ASSERT_EQ(0, sh("mkdir %s/u %s/w %s/upper/u %s/upper/w", mnt, mnt, top, top));
 	ASSERT_EQ(0, change_overlay(top, in(top, "upper"), self->over, in(top, "native")));
 	ASSERT_EQ(0, change_overlay(top, mnt, self->over, in(top, "ours")));
