@@ -80,17 +80,6 @@ collect_edits() {
 	done < <(grep -vxFf <(added; echo /) "$work/edited")
 }
 
-edits() {
-	local file
-
-	while read -r file; do
-		[ -e "$PRISTINE/$file" ] ||
-			die "$file is new in $tree: add the line '#+ $file' after its patch's line in kernel/series"
-		[ -e "$tree/$file" ] || continue
-		cmp -s "$(before "$file")" "$tree/$file" || install -D -m 644 "$tree/$file" "$work/edit/$file"
-	done < <(candidates | grep -vxFf <(added; echo /))
-}
-
 edits() { (cd "$work/edit" && find . -type f -printf '%P\n' | sort); }
 
 # last_of FILE: the last patch that changes it, else the last of the series.
