@@ -72,11 +72,6 @@ static bool fuse_backed_may_be(const struct inode *inode, struct fuse_entry_out 
 	       !(out->attr.flags & FUSE_ATTR_SUBMOUNT);
 }
 
-static int fuse_backed_test_id(struct inode *inode, void *nodeid)
-{
-	return get_node_id(inode) == *(u64 *)nodeid && !fuse_inode_kernel_made(inode);
-}
-
 /*
  * Does an inode that the daemon named by itself have the id? fuse_iget() looks for
  * ours after it has hashed one of its own, so that one of the two sees the other.
@@ -86,7 +81,7 @@ static bool fuse_backed_id_in_use(struct super_block *sb, u64 nodeid)
 	struct inode *inode;
 	bool isnew;
 
-	inode = ilookup5_nowait(sb, nodeid, fuse_backed_test_id, &nodeid, &isnew);
+	inode = ilookup5_nowait(sb, nodeid, fuse_inode_eq, &nodeid, &isnew);
 	iput(inode);
 	return inode;
 }

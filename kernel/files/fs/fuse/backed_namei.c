@@ -193,33 +193,15 @@ static struct dentry *fuse_backed_lookup_backing(struct inode *dir,
 	return alias;
 }
 
-/*
- * Postfilters are told what was found, whether it was just looked up or cached,
- * and may refuse it.
- */
 static noinline int fuse_backed_filter_found(struct fuse_backed_call *call,
 					     const struct inode *inode)
 {
-	struct fuse_conn *fc = get_fuse_conn(call->dir);
-	struct fuse_filter_attr attr = {};
-	struct fuse_filter_args args = { .attr = &attr };
-	const struct fuse_backed *fbk;
-	const struct inode *real;
-	int err;
+	const struct fuse_backed *fbk = inode ? fuse_backed(inode) : NULL;
+	const struct inode *real = fbk ? d_inode_rcu(fbk->dentry) : NULL;
 
-	call->args = &args;
-	if (!inode) {
-		/* To find nothing is a result too, and not an error */
-		err = fuse_filter_post(fc, call, -ENOENT);
-		return err == -ENOENT ? 0 : err;
-	}
-
-	fbk = fuse_backed(inode);
-	real = d_inode_rcu(fbk->dentry);
-	if (!real)
-		return -ECHILD;
-	fuse_filter_attr_from_inode(&attr, fc, real, mnt_idmap(fbk->fb->mnt));
-	return fuse_filter_post(fc, call, 0);
+	if (!inode)
+		return fuse_filter_found(call, NULL, &nop_mnt_idmap);
+	return real ? fuse_filter_found(call, real, mnt_idmap(fbk->fb->mnt)) : -ECHILD;
 }
 
 static int fuse_backed_may_find(struct fuse_backed_call *call,

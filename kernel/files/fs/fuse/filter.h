@@ -250,6 +250,8 @@ bool fuse_filter_shows(struct inode *dir, const char *name, int namelen, u64 ino
 		       unsigned int type, const struct cred *cred);
 ssize_t fuse_filter_xattr_names(struct inode *inode, char *list, size_t size);
 int fuse_filter_stat(struct fuse_backed_call *call, struct kstat *stat, int err);
+int fuse_filter_found(struct fuse_backed_call *call, const struct inode *inode,
+		      struct mnt_idmap *idmap);
 
 /* filter_bpf.c */
 extern struct mutex fuse_filter_mutex;
@@ -361,6 +363,13 @@ static inline int fuse_filter_stat(struct fuse_backed_call *call,
 
 static inline void fuse_filter_conn_init(struct fuse_conn *fc)
 {
+}
+
+static inline int fuse_filter_found(struct fuse_backed_call *call,
+				    const struct inode *inode,
+				    struct mnt_idmap *idmap)
+{
+	return 0;
 }
 
 static inline int fuse_filter_attach(struct fuse_conn *fc, struct inode *dir,

@@ -33,24 +33,6 @@ static bool fuse_filter_on(void)
 	return static_branch_unlikely(&fuse_filter_key);
 }
 
-/* Tell postfilters what a name stands for, as far as the kernel knows. */
-static int fuse_filter_plain_found(struct fuse_backed_call *call,
-				   const struct inode *inode)
-{
-	struct fuse_conn *fc = get_fuse_conn(call->dir);
-	struct fuse_filter_attr attr = {};
-	struct fuse_filter_args args = { .attr = &attr };
-	int err;
-
-	call->args = &args;
-	if (inode) {
-		fuse_filter_attr_from_inode(&attr, fc, inode, &nop_mnt_idmap);
-		return fuse_filter_post(fc, call, 0);
-	}
-	err = fuse_filter_post(fc, call, -ENOENT);
-	return err == -ENOENT ? 0 : err;
-}
-
 static noinline struct dentry *fuse_filter_plain_lookup(struct inode *dir,
 							struct dentry *entry,
 							unsigned int flags)
@@ -71,7 +53,7 @@ static noinline struct dentry *fuse_filter_plain_lookup(struct inode *dir,
 	if (IS_ERR(res) || !call.post)
 		return res;
 
-	err = fuse_filter_plain_found(&call, d_inode(res ?: entry));
+	err = fuse_filter_found(&call, d_inode(res ?: entry), &nop_mnt_idmap);
 	if (!err)
 		return res;
 	dput(res);
@@ -118,7 +100,7 @@ int __fuse_filter_revalidate(struct inode *dir, const struct qstr *name,
 
 	err = fuse_filter_plain_ask(&call, dir);
 	return err || !call.post ? err :
-	       fuse_filter_plain_found(&call, d_inode_rcu(entry));
+	       fuse_filter_found(&call, d_inode_rcu(entry), &nop_mnt_idmap);
 }
 
 static noinline int fuse_filter_plain_permission(struct mnt_idmap *idmap,

@@ -101,11 +101,6 @@ bool __fuse_filter_sees(struct fuse_conn *fc, const struct fuse_args *args)
 			 READ_ONCE(chain->masks.post)) & op;
 }
 
-static int fuse_filter_test_node(struct inode *inode, void *nodeid)
-{
-	return get_node_id(inode) == *(u64 *)nodeid && !fuse_inode_kernel_made(inode);
-}
-
 /*
  * The inode that a node id stands for, which only filters of directories need to
  * have. It is in use: the request is about it.
@@ -116,7 +111,7 @@ static struct inode *fuse_filter_node(struct fuse_mount *fm, u64 nodeid)
 
 	if (!READ_ONCE(fm->fc->filter_dirs))
 		return NULL;
-	return ilookup5_nowait(fm->sb, nodeid, fuse_filter_test_node, &nodeid, &isnew);
+	return ilookup5_nowait(fm->sb, nodeid, fuse_inode_eq, &nodeid, &isnew);
 }
 
 static void fuse_filter_set_name(struct qstr *qname, const struct qstr **name,

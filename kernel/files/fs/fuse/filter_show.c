@@ -101,3 +101,30 @@ int fuse_filter_stat(struct fuse_backed_call *call, struct kstat *stat, int err)
 	err = fuse_filter_post(fc, call, err);
 	return err ?: fuse_filter_attr_to_stat(&attr, fc, stat);
 }
+
+/**
+ * fuse_filter_found - tell postfilters what a name stands for
+ * @call: the lookup, or the walk past a cached name, of which they have been asked
+ * @inode: whose attributes they are shown, NULL: the name does not exist
+ * @idmap: that its owners are seen through
+ *
+ * Context: any, also RCU-walk.
+ * Return: 0, or a negative errno: what was found is refused
+ */
+int fuse_filter_found(struct fuse_backed_call *call, const struct inode *inode,
+		      struct mnt_idmap *idmap)
+{
+	struct fuse_conn *fc = get_fuse_conn(call->dir);
+	struct fuse_filter_attr attr = {};
+	struct fuse_filter_args args = { .attr = &attr };
+	int err;
+
+	call->args = &args;
+	if (inode) {
+		fuse_filter_attr_from_inode(&attr, fc, inode, idmap);
+		return fuse_filter_post(fc, call, 0);
+	}
+	/* To find nothing is a result too, and not an error */
+	err = fuse_filter_post(fc, call, -ENOENT);
+	return err == -ENOENT ? 0 : err;
+}
