@@ -154,9 +154,10 @@ void fuse_backed_conn_put(struct fuse_backed_conn *fbc)
 	if (!fbc)
 		return;
 
+	/* Every inode took its entry with it, and an empty xarray owns nothing */
+	WARN_ON_ONCE(!xa_empty(&fbc->named));
 	percpu_counter_destroy(&fbc->files);
 	free_percpu(fbc->stats);
-	xa_destroy(&fbc->named);
 	mutex_destroy(&fbc->named_lock);
 	kfree(fbc);
 }
