@@ -333,7 +333,7 @@ int main(int argc, char *argv[])
 	char *args[] = { argv[0], NULL };
 	struct fuse_args fargs = FUSE_ARGS_INIT(1, args);
 	struct fuse *fuse;
-	int res = 1;
+	int res = -1;
 
 	if (argc != 3) {
 		fprintf(stderr, "usage: mirror SOURCE /dev/fd/N\n");
@@ -347,6 +347,7 @@ int main(int argc, char *argv[])
 	}
 	fuse = fuse_new(&fargs, &operations, sizeof(operations), NULL);
 	if (fuse && !fuse_mount(fuse, argv[2]))
-		res = fuse_loop(fuse) ? 1 : 0;
-	return res;
+		res = fuse_loop(fuse);
+	/* What an unmount ends while a request is read, a close in the background say */
+	return res && res != -ECONNABORTED;
 }
