@@ -140,6 +140,8 @@
 #define FUSE_FILTER_BACKING	1
 #define FUSE_FILTER_DAEMON	2
 #define FUSE_FILTER_POST	0x100
+#define FUSE_FILTER_ASK_PRE	0x200
+#define FUSE_FILTER_ASK_POST	0x400
 #define FUSE_FILTER_NAME	0
 #define FUSE_FILTER_NEWNAME	1
 #define FUSE_FILTER_TEXT	2
@@ -151,6 +153,11 @@
  * @FUSE_FILTER_BACKING: the backing file or directory answers
  * @FUSE_FILTER_DAEMON: the daemon answers; EIO where it cannot
  * @FUSE_FILTER_POST: added to one of the above: call this filter's postfilter too
+ * @FUSE_FILTER_ASK_PRE: likewise: ask the daemon whether the backing may answer
+ * @FUSE_FILTER_ASK_POST: likewise: ask the daemon about the result
+ *
+ * The daemon is asked by a request of its own, FUSE_BPF_ASK, in everything but read,
+ * write, mmap, release, dirent and xattr_name; and not about what it answers itself.
  *
  * Or a negative errno (-1..-511, not ECHILD's), which refuses the request. Anything
  * else refuses it with EIO.
@@ -160,6 +167,8 @@ enum fuse_filter_verdict {
 	FUSE_FILTER_BACKING = 1,
 	FUSE_FILTER_DAEMON = 2,
 	FUSE_FILTER_POST = 0x100,
+	FUSE_FILTER_ASK_PRE = 0x200,
+	FUSE_FILTER_ASK_POST = 0x400,
 };
 
 /**

@@ -60,6 +60,7 @@ static const char *const names[] = {
 	[FUSE_FILTER_OP_DIRENT] = "DIRENT",
 	[FUSE_FILTER_OP_MMAP] = "MMAP",
 	[FUSE_FILTER_OP_XATTR_NAME] = "XATTR_NAME",
+	[FUSE_FILTER_OP_ASK] = "ASK",
 };
 
 FUSE_BPF_API const char *fuse_bpf_opcode_name(unsigned int opcode)

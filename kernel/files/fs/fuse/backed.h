@@ -81,12 +81,14 @@ enum fuse_backed_refusal {
  * @args: what else goes with it, for filters, or NULL
  * @cred: the caller's credentials, where the current ones are not; else NULL
  * @file: open file that the daemon would have to have opened; or NULL
+ * @ask_post: the daemon is to be asked about the result
  * @post: filters whose postfilters are to be called, by their position
  * @post_key: among which filters
  */
 struct fuse_backed_call {
 	u32 opcode;
 	bool rcu;
+	bool ask_post;
 	struct inode *inode;
 	struct inode *dir;
 	const struct qstr *name;
@@ -266,6 +268,7 @@ void fuse_backed_copyattr(struct inode *inode);
 void fuse_backed_evict(struct inode *inode);
 
 /* backed_identity.c */
+int fuse_backed_name(const struct fuse_backed_call *call);
 int fuse_backed_prepare(const struct fuse_backed_call *call);
 int fuse_backed_open_server(struct file *file);
 void fuse_backed_forget_id(struct inode *inode);

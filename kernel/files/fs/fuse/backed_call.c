@@ -24,8 +24,8 @@ static struct fuse_conn *fuse_backed_call_conn(const struct fuse_backed_call *ca
  *
  * Says nothing of whether the daemon can.
  *
- * Context: any lock that the VFS holds for the operation; may sleep unless
- * @call->rcu.
+ * Context: any lock that the VFS holds for the operation; may sleep and send
+ * requests unless @call->rcu.
  * Return: enum fuse_route, or a negative errno that is the operation's result.
  * -ECHILD only with @call->rcu: ask again outside RCU-walk.
  */
@@ -39,6 +39,8 @@ int fuse_backed_verdict(struct fuse_backed_call *call)
 		return -EIO;
 
 	verdict = fuse_filter_pre(fc, call);
+	if (unlikely(verdict > FUSE_FILTER_DAEMON))
+		verdict = fuse_filter_ask_daemon(call, verdict);
 	switch (verdict) {
 	case FUSE_FILTER_DEFAULT:
 		return fuse_backed_default_route(call);

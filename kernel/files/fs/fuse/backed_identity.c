@@ -304,8 +304,8 @@ static struct inode *fuse_backed_subject(const struct fuse_backed_call *call)
 }
 
 /**
- * fuse_backed_prepare - make sure that the daemon can be asked about a call
- * @call: an operation that the daemon is to answer
+ * fuse_backed_name - make sure that the daemon knows what a call is about
+ * @call: an operation that the daemon is to be told of
  *
  * Context: any lock that the VFS holds for the operation; sends requests and
  * sleeps unless @call->rcu
@@ -314,7 +314,7 @@ static struct inode *fuse_backed_subject(const struct fuse_backed_call *call)
  * its; -ESTALE the name stands for something else now; -ENOMEM; -EINTR; or what the
  * daemon said
  */
-int fuse_backed_prepare(const struct fuse_backed_call *call)
+int fuse_backed_name(const struct fuse_backed_call *call)
 {
 	struct inode *inodes[] = {
 		call->dir,
@@ -334,7 +334,22 @@ int fuse_backed_prepare(const struct fuse_backed_call *call)
 		if (err)
 			return err;
 	}
-	return call->file ? fuse_backed_open_server(call->file) : 0;
+	return 0;
+}
+
+/**
+ * fuse_backed_prepare - make sure that the daemon can answer a call
+ * @call: an operation that the daemon is to answer
+ *
+ * Context: as for fuse_backed_name()
+ * Return: 0, or a negative errno: as for fuse_backed_name(), and what the daemon
+ * said to the open of the call's file
+ */
+int fuse_backed_prepare(const struct fuse_backed_call *call)
+{
+	int err = fuse_backed_name(call);
+
+	return err || !call->file ? err : fuse_backed_open_server(call->file);
 }
 
 /**

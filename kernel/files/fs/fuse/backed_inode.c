@@ -296,7 +296,7 @@ static const char *fuse_backed_read_link(struct dentry *entry,
 			link = vfs_get_link(fuse_backed(inode)->dentry, done);
 		fuse_backed_account(&call, PTR_ERR_OR_ZERO(link));
 	}
-	return call.post ? fuse_backed_filter_link(&call, link, done) : link;
+	return fuse_filter_has_post(&call) ? fuse_backed_filter_link(&call, link, done) : link;
 }
 
 /* Postfilters may change all that a daemon could say. */
@@ -408,7 +408,7 @@ int fuse_backed_statfs(struct dentry *dentry, struct kstatfs *buf)
 		buf->f_type = FUSE_SUPER_MAGIC;
 		fuse_backed_account(&call, err);
 	}
-	return call.post ? fuse_backed_filter_statfs(&call, buf, err) : err;
+	return fuse_filter_has_post(&call) ? fuse_backed_filter_statfs(&call, buf, err) : err;
 }
 
 /**

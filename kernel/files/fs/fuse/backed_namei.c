@@ -208,7 +208,7 @@ static int fuse_backed_may_find(struct fuse_backed_call *call,
 				const struct inode *inode)
 {
 	fuse_backed_account(call, 0);
-	return unlikely(call->post) ? fuse_backed_filter_found(call, inode) : 0;
+	return unlikely(fuse_filter_has_post(call)) ? fuse_backed_filter_found(call, inode) : 0;
 }
 
 /**

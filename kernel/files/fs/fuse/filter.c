@@ -471,7 +471,7 @@ void fuse_filter_query(struct fuse_bpf_query *query)
 
 	fuse_filter_all_ops(&masks);
 	query->features |= FUSE_BPF_FILTERS | FUSE_BPF_FILTER_PLAIN |
-			   FUSE_BPF_FILTER_DIRS;
+			   FUSE_BPF_FILTER_DIRS | FUSE_BPF_FILTER_ASKS;
 	query->filter_max = FUSE_FILTER_MAX;
 	query->prefilter_ops[0] = masks.pre;
 	query->postfilter_ops[0] = masks.post;

@@ -80,6 +80,24 @@ struct fuse_filter_args {
 /* filter_list.c */
 extern const struct file_operations fuse_filters_fops;
 
+/* Of a verdict: who answers, and whether the daemon is asked */
+#define FUSE_FILTER_ROUTES	(FUSE_FILTER_BACKING | FUSE_FILTER_DAEMON)
+#define FUSE_FILTER_ASKS	(FUSE_FILTER_ASK_PRE | FUSE_FILTER_ASK_POST)
+
+/* Errnos from here on mean something to the kernel and nothing to a caller */
+#define FUSE_FILTER_MAX_ERRNO 511
+
+static inline bool fuse_filter_plain_errno(int ret)
+{
+	return ret < 0 && ret >= -FUSE_FILTER_MAX_ERRNO && ret != -ECHILD;
+}
+
+/* Is there somebody who is to be told of the result of @call? */
+static inline bool fuse_filter_has_post(const struct fuse_backed_call *call)
+{
+	return call->post || call->ask_post;
+}
+
 #ifdef CONFIG_FUSE_FILTER
 
 struct bpf_link;
@@ -245,6 +263,10 @@ ssize_t __fuse_filter_post(struct fuse_conn *fc,
 			   const struct fuse_backed_call *call, ssize_t ret);
 void fuse_filter_synchronize(void);
 
+/* filter_ask.c */
+int fuse_filter_ask_daemon(struct fuse_backed_call *call, int verdict);
+ssize_t fuse_filter_tell_daemon(const struct fuse_backed_call *call, ssize_t ret);
+
 /* filter_show.c */
 bool fuse_filter_shows(struct inode *dir, const char *name, int namelen, u64 ino,
 		       unsigned int type, const struct cred *cred);
@@ -270,7 +292,8 @@ bool fuse_filter_available(void);
  * @fc: connection
  * @call: the call; notes which postfilters are to be called
  *
- * Return: enum fuse_filter_verdict or a negative errno; -ECHILD only in RCU-walk
+ * Return: enum fuse_filter_verdict, with FUSE_FILTER_ASK_* as the programs say, or a
+ * negative errno; -ECHILD only in RCU-walk
  */
 static inline int fuse_filter_pre(struct fuse_conn *fc,
 				  struct fuse_backed_call *call)
@@ -315,7 +338,7 @@ static inline ssize_t fuse_filter_post(struct fuse_conn *fc,
 				       const struct fuse_backed_call *call,
 				       ssize_t ret)
 {
-	return call->post ? __fuse_filter_post(fc, call, ret) : ret;
+	return fuse_filter_has_post(call) ? __fuse_filter_post(fc, call, ret) : ret;
 }
 
 #else /* !CONFIG_FUSE_FILTER */
@@ -328,6 +351,11 @@ static inline int fuse_filter_pre(struct fuse_conn *fc,
 				  struct fuse_backed_call *call)
 {
 	return FUSE_FILTER_DEFAULT;
+}
+
+static inline int fuse_filter_ask_daemon(struct fuse_backed_call *call, int verdict)
+{
+	return verdict;
 }
 
 static inline bool fuse_filter_asked(struct fuse_conn *fc, u32 opcode)

@@ -18,9 +18,6 @@
 
 DEFINE_SRCU(fuse_filter_srcu);
 
-/* Errnos from here on mean something to the kernel and nothing to a caller */
-#define FUSE_FILTER_MAX_ERRNO 511
-
 /* Wait until nobody uses what could be found under RCU or SRCU until now. */
 void fuse_filter_synchronize(void)
 {
@@ -171,20 +168,34 @@ static int fuse_filter_call_own_post(const struct fuse_filter_ops *ops,
 	return -EIO;
 }
 
-static bool fuse_filter_may_return(int ret, bool post)
+/*
+ * The daemon is not asked where nothing may sleep, by an entry or a byte at a time,
+ * and about the end of what was open, which cannot be refused.
+ */
+#define FUSE_FILTER_NEVER_ASKED \
+	(BIT_ULL(FUSE_READ) | BIT_ULL(FUSE_WRITE) | BIT_ULL(FUSE_RELEASE) | \
+	 BIT_ULL(FUSE_RELEASEDIR) | BIT_ULL(FUSE_FILTER_OP_DIRENT) | \
+	 BIT_ULL(FUSE_FILTER_OP_MMAP) | BIT_ULL(FUSE_FILTER_OP_XATTR_NAME))
+
+static bool fuse_filter_may_return(int ret, u32 opcode, bool post)
 {
+	int flags = FUSE_FILTER_POST;
+
 	if (ret < 0)
-		return ret >= -FUSE_FILTER_MAX_ERRNO && ret != -ECHILD;
+		return fuse_filter_plain_errno(ret);
 	if (post)
 		return !ret;
-	return (ret & ~FUSE_FILTER_POST) <= FUSE_FILTER_DAEMON;
+	if (!(BIT_ULL(opcode) & FUSE_FILTER_NEVER_ASKED))
+		flags |= FUSE_FILTER_ASKS;
+	return (ret & ~flags) <= FUSE_FILTER_DAEMON;
 }
 
 /* What a callback returned, made into something that may leave. */
 static int fuse_filter_clamp(struct fuse_filter_reg *reg,
-			     const struct fuse_filter_prog *prog, int ret, bool post)
+			     const struct fuse_filter_prog *prog, u32 opcode, int ret,
+			     bool post)
 {
-	if (fuse_filter_may_return(ret, post))
+	if (fuse_filter_may_return(ret, opcode, post))
 		return ret;
 
 	/* Once for each filter; a race costs another line */
@@ -233,7 +244,7 @@ static int fuse_filter_run_pre(const struct fuse_filter *filter,
 	else
 		ret = prog->ops->pre(ctx);
 
-	ret = fuse_filter_clamp(filter->reg, prog, ret, false);
+	ret = fuse_filter_clamp(filter->reg, prog, ctx->opcode, ret, false);
 	fuse_filter_account(filter, prog, ctx, ret, false);
 	return ret;
 }
@@ -251,7 +262,7 @@ static int fuse_filter_run_post(const struct fuse_filter *filter,
 	else
 		ret = prog->ops->post(ctx);
 
-	ret = fuse_filter_clamp(filter->reg, prog, ret, true);
+	ret = fuse_filter_clamp(filter->reg, prog, ctx->opcode, ret, true);
 	fuse_filter_account(filter, prog, ctx, ret, true);
 	return ret;
 }
@@ -304,13 +315,13 @@ static int fuse_filter_ask_one(const struct fuse_filter *filter,
 	return ret;
 }
 
-/* The first errno wins; of the rest, the greatest verdict. */
+/* The first errno wins; of the rest, the greatest verdict, and whoever asks. */
 static int fuse_filter_ask_set(const struct fuse_filter_set *set,
 			       struct fuse_filter_ctx_kern *kctx, u64 *post)
 {
 	int verdict = FUSE_FILTER_DEFAULT;
 	u32 c, i, pos = 0;
-	int ret;
+	int ret, asks = 0;
 
 	for (c = 0; c < set->nr; c++) {
 		for (i = 0; i < set->chains[c]->nr; i++, pos++) {
@@ -319,10 +330,11 @@ static int fuse_filter_ask_set(const struct fuse_filter_set *set,
 				return ret;
 			if (ret & FUSE_FILTER_POST)
 				*post |= BIT_ULL(pos);
-			verdict = max(verdict, ret & ~FUSE_FILTER_POST);
+			asks |= ret & FUSE_FILTER_ASKS;
+			verdict = max(verdict, ret & FUSE_FILTER_ROUTES);
 		}
 	}
-	return verdict;
+	return verdict | asks;
 }
 
 static noinline int fuse_filter_ask(const struct fuse_filter_set *set,
@@ -427,16 +439,9 @@ static noinline ssize_t fuse_filter_tell(const struct fuse_filter_set *set,
 	return ret;
 }
 
-/**
- * __fuse_filter_post - see fuse_filter_post()
- * @fc: connection
- * @call: the call
- * @ret: its result
- *
- * Return: see fuse_filter_post()
- */
-ssize_t __fuse_filter_post(struct fuse_conn *fc,
-			   const struct fuse_backed_call *call, ssize_t ret)
+static ssize_t fuse_filter_tell_all(struct fuse_conn *fc,
+				    const struct fuse_backed_call *call,
+				    ssize_t ret)
 {
 	u64 op = BIT_ULL(call->opcode);
 	struct fuse_filter_set set;
@@ -452,4 +457,22 @@ ssize_t __fuse_filter_post(struct fuse_conn *fc,
 	guard(srcu)(&fuse_filter_srcu);
 	fuse_filter_collect(&set, fc, call);
 	return fuse_filter_tell(&set, fc, call, ret);
+}
+
+/**
+ * __fuse_filter_post - see fuse_filter_post()
+ * @fc: connection
+ * @call: the call
+ * @ret: its result
+ *
+ * In the reverse order of asking: the daemon first.
+ *
+ * Return: see fuse_filter_post()
+ */
+ssize_t __fuse_filter_post(struct fuse_conn *fc,
+			   const struct fuse_backed_call *call, ssize_t ret)
+{
+	if (call->ask_post)
+		ret = fuse_filter_tell_daemon(call, ret);
+	return call->post ? fuse_filter_tell_all(fc, call, ret) : ret;
 }

@@ -19,9 +19,7 @@
 /* There is no backing that could answer, and nothing that could be left out. */
 static int fuse_filter_plain_ask(struct fuse_backed_call *call, struct inode *inode)
 {
-	int verdict = __fuse_filter_pre(get_fuse_conn(inode), call);
-
-	return verdict == FUSE_FILTER_BACKING ? -EIO : min(verdict, 0);
+	return fuse_filter_plain_verdict(__fuse_filter_pre(get_fuse_conn(inode), call));
 }
 
 /*

@@ -23,6 +23,17 @@ ssize_t fuse_splice_write(struct pipe_inode_info *pipe, struct file *out,
 			  loff_t *ppos, size_t len, unsigned int flags);
 int fuse_file_mmap(struct file *file, struct vm_area_struct *vma);
 
+/*
+ * There is no backing that could answer, and the daemon, which does, need not be
+ * asked beside.
+ */
+static inline int fuse_filter_plain_verdict(int verdict)
+{
+	if (verdict < 0)
+		return verdict;
+	return (verdict & FUSE_FILTER_ROUTES) == FUSE_FILTER_BACKING ? -EIO : 0;
+}
+
 #ifdef CONFIG_FUSE_FILTER
 
 struct dentry *fuse_filter_lookup(struct inode *dir, struct dentry *entry,

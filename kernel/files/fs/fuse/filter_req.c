@@ -247,10 +247,7 @@ static void fuse_filter_req_init(struct fuse_filter_req *req,
 
 static int fuse_filter_req_ask(struct fuse_mount *fm, struct fuse_filter_req *req)
 {
-	int verdict = __fuse_filter_pre(fm->fc, &req->call);
-
-	/* There is no backing that could answer */
-	return verdict == FUSE_FILTER_BACKING ? -EIO : min(verdict, 0);
+	return fuse_filter_plain_verdict(__fuse_filter_pre(fm->fc, &req->call));
 }
 
 /* Let the request say what the programs made of it; it is its sender's own copy. */

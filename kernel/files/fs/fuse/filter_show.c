@@ -93,7 +93,7 @@ int fuse_filter_stat(struct fuse_backed_call *call, struct kstat *stat, int err)
 			     FUSE_FILTER_EDIT_TIMES | FUSE_FILTER_EDIT_SIZE,
 	};
 
-	if (!call->post)
+	if (!fuse_filter_has_post(call))
 		return err;
 	if (!err)
 		fuse_filter_attr_from_stat(&attr, fc, stat);

@@ -21,7 +21,7 @@
 #include <linux/types.h>
 
 /* Version of this interface; grows with each change that a user can see. */
-#define FUSE_BPF_ABI 2
+#define FUSE_BPF_ABI 3
 
 /* Size of a filter's name, including the terminating NUL. */
 #define FUSE_FILTER_NAME_LEN 16
@@ -44,6 +44,9 @@
 #define FUSE_FILTER_OP_MMAP		61
 #define FUSE_FILTER_OP_XATTR_NAME	62
 
+/* Where requests %FUSE_BPF_ASK are counted; no filter is asked about them */
+#define FUSE_FILTER_OP_ASK		63
+
 /**
  * enum fuse_filter_verdict - what a prefilter says of a request
  * @FUSE_FILTER_DEFAULT: this filter does not mind who answers
@@ -54,6 +57,13 @@
  *	daemon
  * @FUSE_FILTER_POST: added to one of the above: call this filter's postfilter for
  *	the request too
+ * @FUSE_FILTER_ASK_PRE: likewise: ask the daemon whether the backing may answer
+ * @FUSE_FILTER_ASK_POST: likewise: ask the daemon about the result
+ *
+ * With the last two, the daemon is a filter of its own, the last one to be asked
+ * and the first to be told, see %FUSE_BPF_ASK. What it answers by itself, it is not
+ * asked about. They refuse with EIO what nobody can be asked about: READ, WRITE,
+ * RELEASE, RELEASEDIR and FUSE_FILTER_OP_*.
  *
  * A negative errno refuses the request. Of several filters, the first errno
  * wins, and %FUSE_FILTER_DAEMON beats %FUSE_FILTER_BACKING. Whatever is neither
@@ -64,6 +74,67 @@ enum fuse_filter_verdict {
 	FUSE_FILTER_BACKING = 1,
 	FUSE_FILTER_DAEMON = 2,
 	FUSE_FILTER_POST = 0x100,
+	FUSE_FILTER_ASK_PRE = 0x200,
+	FUSE_FILTER_ASK_POST = 0x400,
+};
+
+/*
+ * Opcode of the request that asks a daemon to decide about another one, which the
+ * backing is to answer. Stock libfuse says ENOSYS to it, which refuses with EIO.
+ */
+#define FUSE_BPF_ASK 4160
+
+/* fuse_bpf_ask_in.phase */
+#define FUSE_BPF_ASK_PRE	0 /* before the backing answers */
+#define FUSE_BPF_ASK_POST	1 /* when it has answered */
+
+/**
+ * struct fuse_bpf_ask_in - what a request %FUSE_BPF_ASK carries
+ * @opcode: of the request that is asked about
+ * @phase: FUSE_BPF_ASK_*
+ * @result: with %FUSE_BPF_ASK_POST: what the request ended with, a negative errno, or
+ *	0, or the bytes or the position that it returns
+ * @in_size: bytes of the struct that requests of this opcode have, 0: not passed on
+ * @attr_size: bytes of the struct fuse_attr that follows, 0: none
+ * @attr_valid: FATTR_*: attributes that the request gives; 0: those of what was found
+ *	or asked for
+ * @name_len: bytes in the name, 0: none
+ * @newname_len: bytes in the new name of a rename, 0: none
+ * @text_len: bytes in the name of an extended attribute, or in the target of a
+ *	symbolic link that is made, 0: none
+ * @reserved: zero
+ *
+ * These three structs follow each other without padding, and then the strings, each
+ * with a NUL that its length does not count. The header of the request tells of the
+ * caller. Its node id is that of the directory, where there is a name, and else
+ * of the inode; node ids are the daemon's, which is sent a LOOKUP first for what it
+ * does not know.
+ */
+struct fuse_bpf_ask_in {
+	__u32 opcode;
+	__u32 phase;
+	__s64 result;
+	__u32 in_size;
+	__u32 attr_size;
+	__u32 attr_valid;
+	__u32 name_len;
+	__u32 newname_len;
+	__u32 text_len;
+	__u64 reserved;
+};
+
+/**
+ * struct fuse_bpf_ask_out - the daemon's answer
+ * @verdict: before: enum fuse_filter_verdict without flags, or a negative errno, which
+ *	count as those of a filter do. Afterwards: 0, or a negative errno for the
+ *	caller, in the place of the result
+ * @reserved: zero
+ *
+ * An error in the header of the reply is a verdict too.
+ */
+struct fuse_bpf_ask_out {
+	__s32 verdict;
+	__u32 reserved;
 };
 
 /* fuse_filter_ops.flags */
@@ -98,6 +169,7 @@ enum fuse_filter_data {
 #define FUSE_BPF_FILTER_PLAIN	(1ULL << 3) /* filters on mounts without backing */
 #define FUSE_BPF_FILTER_DIRS	(1ULL << 4) /* FUSE_FILTER_DIRECTORY */
 #define FUSE_BPF_BACKING_IDS	(1ULL << 5) /* FUSE_IOC_BACKING_*, replies that name ids */
+#define FUSE_BPF_FILTER_ASKS	(1ULL << 6) /* FUSE_FILTER_ASK_*, FUSE_BPF_ASK */
 
 /**
  * struct fuse_bpf_query - what this kernel can do
