@@ -39,34 +39,12 @@ FIXTURE_SETUP(identity)
 	ASSERT_EQ(0, route_load(&self->filter, self->dir));
 }
 
-static void drop_caches(void)
-{
-	sync();
-	sh("echo 2 > /proc/sys/vm/drop_caches");
-}
-
-/* Does the daemon get back all that it has counted, files and lookups? */
-static int wait_forgotten(const struct tree_server *tree)
-{
-	int i;
-
-	for (i = 0; i < 200; i++) {
-		if (!tree_server_lookups(tree) && !tree->nr_open)
-			return 0;
-		if (i % 20 == 0)
-			drop_caches();
-		usleep(10000);
-	}
-	say("%ld lookups and %ld open files are left", tree_server_lookups(tree), tree->nr_open);
-	return -ETIMEDOUT;
-}
-
 FIXTURE_TEARDOWN(identity)
 {
 	filter_destroy(&self->filter);
 	close(self->dir);
 	if (self->b.server->pid)
-		EXPECT_EQ(0, wait_forgotten(self->tree));
+		EXPECT_EQ(0, tree_server_wait_forgotten(self->tree));
 	/* Of nodes of that kind a daemon hears only if it made one up */
 	EXPECT_EQ(0, self->b.server->kernel_nodes);
 	EXPECT_EQ(0, backed_destroy(&self->b));
@@ -165,7 +143,7 @@ TEST_F(identity, what_is_forgotten_is_asked_for_anew)
 		tree_server_clear(self->tree);
 		EXPECT_EQ(TREE_SIZE, stat_size(file));
 		EXPECT_EQ(3, tree_server_count(self->tree, FUSE_LOOKUP, 0));
-		EXPECT_EQ(0, wait_forgotten(self->tree));
+		EXPECT_EQ(0, tree_server_wait_forgotten(self->tree));
 	}
 }
 
@@ -231,7 +209,7 @@ FIXTURE_TEARDOWN(hostile)
 {
 	filter_destroy(&self->filter);
 	close(self->dir);
-	EXPECT_EQ(0, wait_forgotten(self->tree));
+	EXPECT_EQ(0, tree_server_wait_forgotten(self->tree));
 	EXPECT_EQ(0, backed_destroy(&self->b));
 	tree_server_free(self->tree);
 }
@@ -410,7 +388,7 @@ TEST_F(identity, what_is_removed_keeps_its_name)
 	EXPECT_EQ(TREE_SIZE, fstat_size(fd));
 	EXPECT_EQ(3, tree_server_lookups(self->tree));
 	close(fd);
-	EXPECT_EQ(0, wait_forgotten(self->tree));
+	EXPECT_EQ(0, tree_server_wait_forgotten(self->tree));
 }
 
 TEST_F(identity, a_dead_daemon_names_nothing)
@@ -481,7 +459,7 @@ TEST_F(identity, reads_of_one_file_go_to_both)
 	close(fd);
 
 	/* Each file has a handle of its own, given back when it is closed */
-	EXPECT_EQ(0, wait_forgotten(self->tree));
+	EXPECT_EQ(0, tree_server_wait_forgotten(self->tree));
 	tree_server_clear(self->tree);
 	direct = open(file, O_RDONLY | O_CLOEXEC);
 	ASSERT_LE(0, direct);
@@ -545,7 +523,7 @@ TEST_F(identity, a_file_is_opened_once)
 	EXPECT_EQ(1, tree_server_count(self->tree, FUSE_OPEN, 0));
 	EXPECT_EQ(4, tree_server_count(self->tree, FUSE_READ, 0));
 	close(fd);
-	EXPECT_EQ(0, wait_forgotten(self->tree));
+	EXPECT_EQ(0, tree_server_wait_forgotten(self->tree));
 	EXPECT_EQ(1, tree_server_count(self->tree, FUSE_RELEASE, 0));
 }
 
@@ -584,7 +562,7 @@ TEST_F(identity, a_file_that_the_daemon_opens_is_its)
 	EXPECT_EQ(4, read_at(fd, 0, buf, sizeof(buf)));
 	EXPECT_EQ(0, memcmp(buf, "top\n", 4));
 	close(fd);
-	EXPECT_EQ(0, wait_forgotten(self->tree));
+	EXPECT_EQ(0, tree_server_wait_forgotten(self->tree));
 	EXPECT_EQ(1, tree_server_count(self->tree, FUSE_RELEASE, 0));
 	/* The daemon's refusal is that of the open, and nothing stays open */
 	raw_reply_error(self->b.server, FUSE_OPEN, 0, NULL, -EPERM);

@@ -50,27 +50,12 @@ FIXTURE_SETUP(route)
 	self->digest = tree_digest(self->b.back);
 }
 
-static int wait_forgotten(const struct tree_server *tree)
-{
-	int i;
-
-	for (i = 0; i < 200; i++) {
-		if (!tree_server_lookups(tree) && !tree->nr_open)
-			return 0;
-		if (i % 20 == 0)
-			sh("sync; echo 2 > /proc/sys/vm/drop_caches");
-		usleep(10000);
-	}
-	say("%ld lookups and %ld open files are left", tree_server_lookups(tree), tree->nr_open);
-	return -ETIMEDOUT;
-}
-
 FIXTURE_TEARDOWN(route)
 {
 	filter_destroy(&self->filter);
 	EXPECT_EQ(0, diff_tree(self->b.back, self->b.mnt));
 	close(self->dir);
-	EXPECT_EQ(0, wait_forgotten(self->tree));
+	EXPECT_EQ(0, tree_server_wait_forgotten(self->tree));
 	EXPECT_EQ(0, self->b.server->kernel_nodes);
 	EXPECT_EQ(0, backed_destroy(&self->b));
 	tree_server_free(self->tree);
@@ -480,7 +465,7 @@ TEST_F(route, readdir)
 	EXPECT_EQ(0, RES(lstat(in(dir, "server"), &st)));
 	EXPECT_STREQ("other\n", text_of(in(dir, "other")));
 	/* Entries are shown or not whoever lists them */
-	ASSERT_EQ(0, wait_forgotten(self->tree));
+	ASSERT_EQ(0, tree_server_wait_forgotten(self->tree));
 	TO_BACKING(FUSE_READDIR);
 	EXPECT_EQ(0, names_in(dir, names, sizeof(names)));
 	EXPECT_NE(NULL, strstr(names, "file "));
@@ -496,7 +481,7 @@ TEST_F(route, opendir)
 	EXPECT_EQ(0, names_in(dir, names, sizeof(names)));
 	EXPECT_STREQ("server ", names);
 	EXPECT_ASKED(FUSE_OPENDIR);
-	ASSERT_EQ(0, wait_forgotten(self->tree));
+	ASSERT_EQ(0, tree_server_wait_forgotten(self->tree));
 	EXPECT_EQ(1, tree_server_count(self->tree, FUSE_RELEASEDIR, 0));
 	raw_reply_error(self->b.server, FUSE_OPENDIR, 0, NULL, -EPERM);
 	EXPECT_EQ(-EPERM, names_in(dir, names, sizeof(names)));

@@ -402,6 +402,10 @@ static bool tree_hook(struct raw_server *server, const struct raw_request *reque
 	if (reply->error != -ENOSYS)
 		return false;
 	note(the_tree, request);
+	if (request->head.opcode == FUSE_BPF_ASK) {
+		ask_answer(the_tree->asks, request, reply);
+		return false;
+	}
 	/* The kernel falls back to what there was before */
 	if (request->head.opcode > FUSE_STATX)
 		return false;
@@ -470,4 +474,19 @@ long tree_server_lookups(const struct tree_server *tree)
 	for (i = 0; i < tree->nr_nodes; i++)
 		n += tree->nodes[i].lookups;
 	return n;
+}
+
+int tree_server_wait_forgotten(const struct tree_server *tree)
+{
+	int i;
+
+	for (i = 0; i < 200; i++) {
+		if (!tree_server_lookups(tree) && !tree->nr_open)
+			return 0;
+		if (i % 20 == 0)
+			sh("sync; echo 2 > /proc/sys/vm/drop_caches");
+		usleep(10000);
+	}
+	say("%ld lookups and %ld open files are left", tree_server_lookups(tree), tree->nr_open);
+	return -ETIMEDOUT;
 }

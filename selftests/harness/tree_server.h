@@ -7,10 +7,11 @@
 #ifndef _HARNESS_TREE_SERVER_H
 #define _HARNESS_TREE_SERVER_H
 
+#include "ask.h"
 #include "backed_fixture.h"
 #include "raw_server.h"
 
-#define TREE_NODES 64
+#define TREE_NODES 512
 #define TREE_LOG 512
 #define TREE_NAME 32
 
@@ -67,6 +68,7 @@ struct tree_node {
  * @during_usec: that much time passes
  * @during_from: what has this path is renamed
  * @during_to: to this one
+ * @asks: what the kernel asks about requests, by phase
  */
 struct tree_server {
 	char back[64];
@@ -84,6 +86,7 @@ struct tree_server {
 	unsigned int during_usec;
 	char during_from[128];
 	char during_to[128];
+	struct asks asks[2];
 };
 
 /**
@@ -109,5 +112,13 @@ void tree_server_clear(struct tree_server *tree);
 
 /* tree_server_lookups - lookups that were not forgotten */
 long tree_server_lookups(const struct tree_server *tree);
+
+/**
+ * tree_server_wait_forgotten - wait until the server has got back what it has counted
+ * @tree: the server, of whose mount nothing is open
+ *
+ * Drops the system's caches. Return: 0, -ETIMEDOUT
+ */
+int tree_server_wait_forgotten(const struct tree_server *tree);
 
 #endif /* _HARNESS_TREE_SERVER_H */
