@@ -124,6 +124,11 @@
 #define FUSE_FILTER_POST_ERRORS (1U << 0)
 #endif
 
+/* fuse_filter_ops.flags: takes names as they fold, where the backing folds case */
+#ifndef FUSE_FILTER_FOLDED_NAMES
+#define FUSE_FILTER_FOLDED_NAMES (1U << 1)
+#endif
+
 /* fuse_filter_io.flags: the offset is where the file ends now */
 #ifndef FUSE_FILTER_IO_APPEND
 #define FUSE_FILTER_IO_APPEND (1U << 0)
@@ -534,7 +539,8 @@ struct fuse_kstatfs {
  * @ioctl_post: a request of ioctl(2) was answered
  * @post: any request that the filter has no postfilter for; name; atomic
  * @name: for people; letters, digits, '_' and '.'
- * @flags: %FUSE_FILTER_POST_ERRORS
+ * @flags: %FUSE_FILTER_POST_ERRORS; %FUSE_FILTER_FOLDED_NAMES, without which a filter
+ *	fails with EOPNOTSUPP what is asked about names in a directory that folds case
  *
  * Prefilters return enum fuse_filter_verdict or a negative errno. Postfilters (the
  * members with _post, and @post) return 0, or a negative errno to put in the place

@@ -302,7 +302,7 @@ struct dentry *fuse_backed_lookup(struct inode *dir, struct dentry *entry,
 				  unsigned int flags);
 bool fuse_backed_revalidate(struct inode *dir, const struct qstr *name,
 			    struct dentry *entry, unsigned int flags, int *ret);
-bool fuse_backed_names_are_bytes(const struct dentry *backing);
+bool fuse_backed_spells(const struct dentry *backing);
 bool fuse_backed_name_holds(struct inode *dir, const struct qstr *name,
 			    struct dentry *entry);
 void fuse_backed_unremember(struct dentry *entry);

@@ -35,7 +35,7 @@ static int fuse_backed_dir_open(struct inode *inode, struct file *file)
 	};
 	int route, err, ret;
 
-	if (!fuse_backed_names_are_bytes(backing.dentry))
+	if (!fuse_backed_spells(backing.dentry))
 		return fuse_backed_refuse(inode, FUSE_OPENDIR,
 					  FUSE_REFUSED_SPELLINGS, -EOPNOTSUPP);
 

@@ -72,8 +72,8 @@ static int fuse_backed_check_backing(struct fs_context *fsc)
 		errorfc(fsc, "backing is no directory");
 		return -ENOTDIR;
 	}
-	if (!fuse_backed_names_are_bytes(dentry)) {
-		errorfc(fsc, "backing folds case or compares names by its own rules");
+	if (!fuse_backed_spells(dentry)) {
+		errorfc(fsc, "backing compares names by rules of its own");
 		return -EOPNOTSUPP;
 	}
 	return fuse_backed_check_stack(fsc, dentry->d_sb);

@@ -39,8 +39,10 @@ static struct dentry *fuse_backed_set_name(struct dentry *entry,
 }
 
 /*
- * Does @entry still stand for what its name meant when it was remembered? An empty
- * directory can be made to fold case, with names cached that it does not have.
+ * Does @entry still stand for what its name meant when it was remembered? Where
+ * case is folded, a name can come into being by another spelling, which leaves
+ * this one's dentry alone: look it up. An empty directory can be made to fold case
+ * with names cached that it does not have.
  */
 static bool fuse_backed_name_valid(const struct inode *dir,
 				   const struct dentry *entry)
@@ -118,18 +120,17 @@ void fuse_backed_unremember(struct dentry *entry)
 }
 
 /**
- * fuse_backed_names_are_bytes - is a name one string of bytes, and no other?
+ * fuse_backed_spells - can it be told which spellings of a name are one name?
  * @backing: a directory
  *
- * Where the backing folds case or compares names by rules of its own, a name has
- * several spellings, and a rule about one would not cover the others.
+ * Where the backing compares names by rules of its own, a name has several
+ * spellings, and a rule about one would not cover the others. What folds case by
+ * an encoding does so by rules that are known.
  *
- * Return: true if a name has one spelling
+ * Return: true if so
  */
-bool fuse_backed_names_are_bytes(const struct dentry *backing)
+bool fuse_backed_spells(const struct dentry *backing)
 {
-	if (IS_CASEFOLDED(d_inode(backing)))
-		return false;
 	if (sb_has_encoding(backing->d_sb))
 		return true;
 	return !(backing->d_flags & (DCACHE_OP_HASH | DCACHE_OP_COMPARE));
@@ -141,7 +142,7 @@ static struct dentry *fuse_backed_find(struct inode *dir, const struct qstr *nam
 	const struct fuse_backed *fbk = fuse_backed(dir);
 	struct dentry *backing;
 
-	if (!fuse_backed_names_are_bytes(fbk->dentry))
+	if (!fuse_backed_spells(fbk->dentry))
 		return ERR_PTR(fuse_backed_refuse(dir, FUSE_LOOKUP,
 						  FUSE_REFUSED_SPELLINGS,
 						  -EOPNOTSUPP));

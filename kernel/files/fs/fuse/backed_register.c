@@ -111,7 +111,7 @@ static int fuse_backing_check_file(const struct fuse_conn *fc,
 	if (sb->s_stack_depth >= depth)
 		return -ELOOP;
 	if (d_is_dir(dentry))
-		return fuse_backed_names_are_bytes(dentry) ? 0 : -EOPNOTSUPP;
+		return fuse_backed_spells(dentry) ? 0 : -EOPNOTSUPP;
 	/* Files in memory are fine; sockets and pipes have no open() */
 	if (sb->s_flags & SB_NOUSER && !d_is_reg(dentry))
 		return -EINVAL;

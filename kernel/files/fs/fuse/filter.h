@@ -109,14 +109,25 @@ struct bpf_struct_ops;
  * @name: name that the call is about, or NULL
  * @in: what the request carries, by opcode, or NULL
  * @args: more of it, or NULL
- * @name_buf: copy of @name for the program, made when it asks for it
+ * @newname: &fuse_filter_args.newname, or what it folds to
+ * @folds: directory of a name, that folds case; or NULL
+ * @folded: what @name is then
+ * @newfolded: what @newname is then
+ * @name_buf: copy of @name for the program, made when it asks for it, or what @folded
+ *	is
+ * @newname_buf: what @newfolded is
  */
 struct fuse_filter_ctx_kern {
 	struct fuse_filter_ctx ctx;
 	const struct qstr *name;
 	const void *in;
 	struct fuse_filter_args *args;
+	const struct qstr *newname;
+	const struct inode *folds;
+	struct qstr folded;
+	struct qstr newfolded;
 	char name_buf[NAME_MAX + 1];
+	char newname_buf[NAME_MAX + 1];
 };
 
 /**
@@ -266,6 +277,10 @@ void fuse_filter_synchronize(void);
 /* filter_ask.c */
 int fuse_filter_ask_daemon(struct fuse_backed_call *call, int verdict);
 ssize_t fuse_filter_tell_daemon(const struct fuse_backed_call *call, ssize_t ret);
+
+/* filter_fold.c */
+int fuse_filter_fold_names(struct fuse_filter_ctx_kern *kctx,
+			   const struct fuse_backed_call *call);
 
 /* filter_show.c */
 bool fuse_filter_shows(struct inode *dir, const char *name, int namelen, u64 ino,

@@ -456,7 +456,7 @@ static int fuse_filter_init_member(const struct btf_type *t,
 			return -EINVAL;
 		return 1;
 	case offsetof(struct fuse_filter_ops, flags):
-		if (uops->flags & ~FUSE_FILTER_POST_ERRORS)
+		if (uops->flags & ~(FUSE_FILTER_POST_ERRORS | FUSE_FILTER_FOLDED_NAMES))
 			return -EINVAL;
 		ops->flags = uops->flags;
 		return 1;

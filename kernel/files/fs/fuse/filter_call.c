@@ -267,12 +267,19 @@ static int fuse_filter_run_post(const struct fuse_filter *filter,
 	return ret;
 }
 
-static void fuse_filter_init_ctx(struct fuse_filter_ctx_kern *kctx,
-				 struct fuse_conn *fc,
-				 const struct fuse_backed_call *call)
+static int fuse_filter_init_ctx(struct fuse_filter_ctx_kern *kctx,
+				struct fuse_conn *fc,
+				const struct fuse_backed_call *call)
 {
 	const struct cred *cred = call->cred ?: current_cred();
 	struct fuse_filter_args *args = call->args;
+	int err;
+
+	kctx->name = call->name;
+	kctx->newname = args ? args->newname : NULL;
+	err = fuse_filter_fold_names(kctx, call);
+	if (err)
+		return err;
 
 	kctx->ctx = (struct fuse_filter_ctx) {
 		.nodeid = call->inode ? fuse_backed_node_id(call->inode) : 0,
@@ -281,19 +288,29 @@ static void fuse_filter_init_ctx(struct fuse_filter_ctx_kern *kctx,
 		.fsuid = from_kuid_munged(fc->user_ns, cred->fsuid),
 		.fsgid = from_kgid_munged(fc->user_ns, cred->fsgid),
 		.pid = pid_nr_ns(task_pid(current), fc->pid_ns),
-		.name_len = call->name ? call->name->len : 0,
+		.name_len = kctx->name ? kctx->name->len : 0,
 	};
 	if (args && !call->inode)
 		kctx->ctx.nodeid = args->nodeid;
 	if (args && !call->dir)
 		kctx->ctx.parent = args->parent;
-	if (args && args->newname) {
-		kctx->ctx.newname_len = args->newname->len;
+	if (kctx->newname) {
+		kctx->ctx.newname_len = kctx->newname->len;
 		kctx->ctx.newparent = args->newparent;
 	}
-	kctx->name = call->name;
 	kctx->in = call->in;
 	kctx->args = args;
+	return 0;
+}
+
+/* A rule about names as they are given would let through all but one spelling. */
+static int fuse_filter_check_names(const struct fuse_filter_prog *prog,
+				   const struct fuse_filter_ctx_kern *kctx)
+{
+	if (likely(!kctx->folds) || prog->ops->flags & FUSE_FILTER_FOLDED_NAMES)
+		return 0;
+	return fuse_backed_refuse(kctx->folds, kctx->ctx.opcode,
+				  FUSE_REFUSED_SPELLINGS, -EOPNOTSUPP);
 }
 
 /* One filter's verdict; %FUSE_FILTER_POST only if it has a postfilter */
@@ -302,12 +319,15 @@ static int fuse_filter_ask_one(const struct fuse_filter *filter,
 {
 	const struct fuse_filter_prog *prog = fuse_filter_prog(filter);
 	u64 op = BIT_ULL(kctx->ctx.opcode);
-	int ret = FUSE_FILTER_POST;
+	int ret = FUSE_FILTER_POST, err;
 
 	if (!((prog->masks.pre | prog->masks.post) & op))
 		return FUSE_FILTER_DEFAULT;
 	if (READ_ONCE(filter->reg->dead))
 		return fuse_filter_dead(filter);
+	err = fuse_filter_check_names(prog, kctx);
+	if (err)
+		return err;
 	if (prog->masks.pre & op)
 		ret = fuse_filter_run_pre(filter, prog, kctx);
 	if (ret >= 0 && !(prog->masks.post & op))
@@ -348,7 +368,10 @@ static noinline int fuse_filter_ask(const struct fuse_filter_set *set,
 	if (set->overflow)
 		return -EIO;
 
-	fuse_filter_init_ctx(&kctx, fc, call);
+	verdict = fuse_filter_init_ctx(&kctx, fc, call);
+	if (verdict)
+		return verdict;
+
 	fuse_filter_attr_begin(call->args, &before);
 	call->post = 0;
 	call->post_key = set->key;
@@ -399,6 +422,9 @@ static ssize_t fuse_filter_tell_one(const struct fuse_filter *filter,
 		return ret;
 	if (READ_ONCE(filter->reg->dead))
 		return fuse_filter_dead(filter) ?: ret;
+	err = fuse_filter_check_names(prog, kctx);
+	if (err)
+		return err;
 	if (ret >= 0 && prog->ops->flags & FUSE_FILTER_POST_ERRORS)
 		return ret;
 
@@ -421,11 +447,15 @@ static noinline ssize_t fuse_filter_tell(const struct fuse_filter_set *set,
 	struct fuse_filter_ctx_kern kctx;
 	struct fuse_filter_attr before;
 	u32 c, i, pos = set->filters;
+	int err;
 
 	if (set->overflow)
 		return -EIO;
 
-	fuse_filter_init_ctx(&kctx, fc, call);
+	err = fuse_filter_init_ctx(&kctx, fc, call);
+	if (err)
+		return err;
+
 	fuse_filter_attr_begin(call->args, &before);
 	for (c = set->nr; c--; ) {
 		for (i = set->chains[c]->nr; i--; ) {

@@ -30,7 +30,8 @@ __bpf_kfunc_start_defs();
  *		     enough for any name
  *
  * For the callbacks that deal with a name. It is one component of a path, as the
- * caller gave it or as the backing stores it. Bytes after it are zero.
+ * caller gave it or as the backing stores it; in a directory that folds case, what it
+ * folds to. Bytes after it are zero.
  *
  * Return: @rdonly_buf_size bytes, valid until the callback returns; NULL if the
  * name and a terminating NUL do not fit, or if there is no name
@@ -45,7 +46,9 @@ __bpf_kfunc const char *bpf_fuse_ctx_name(struct fuse_filter_ctx *ctx,
 	    name->len >= rdonly_buf_size)
 		return NULL;
 
-	memcpy(kctx->name_buf, name->name, name->len);
+	/* What it folds to is there already */
+	if (name->name != (const unsigned char *)kctx->name_buf)
+		memcpy(kctx->name_buf, name->name, name->len);
 	memset(kctx->name_buf + name->len, 0, rdonly_buf_size - name->len);
 	return kctx->name_buf;
 }
@@ -75,7 +78,7 @@ __bpf_kfunc int bpf_fuse_ctx_read(struct fuse_filter_ctx *ctx, u32 what, u32 off
 		name = kctx->name;
 		break;
 	case FUSE_FILTER_NEWNAME:
-		name = args ? args->newname : NULL;
+		name = kctx->newname;
 		break;
 	case FUSE_FILTER_TEXT:
 		data = args ? args->text : NULL;

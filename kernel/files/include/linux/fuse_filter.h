@@ -144,6 +144,13 @@ struct fuse_filter_attached {
  * filters, the last one's postfilter is called first. What a prefilter refuses,
  * no postfilter sees.
  *
+ * In a directory of the backing that folds case, a filter that is asked about a name
+ * is told what the name folds to, which is the same for all its spellings, and must
+ * have %FUSE_FILTER_FOLDED_NAMES set, to say that its rules are about that; if it has
+ * not, what it is asked about fails with EOPNOTSUPP. The name of an entry in dirent
+ * is told so, too. Names that are not in the encoding of the directory are told as
+ * they are, as the backing compares them so.
+ *
  * The chain of filters may change while a request is being answered. Then the
  * postfilters of all filters that are attached by the end of it are called.
  *
@@ -576,7 +583,7 @@ struct fuse_filter_ops {
 	/** @name: for people; letters, digits, '_' and '.' */
 	char name[FUSE_FILTER_NAME_LEN];
 
-	/** @flags: %FUSE_FILTER_POST_ERRORS */
+	/** @flags: %FUSE_FILTER_POST_ERRORS, %FUSE_FILTER_FOLDED_NAMES */
 	u32 flags;
 };
 

@@ -139,6 +139,7 @@ struct fuse_bpf_ask_out {
 
 /* fuse_filter_ops.flags */
 #define FUSE_FILTER_POST_ERRORS	(1U << 0) /* postfilters only for failed requests */
+#define FUSE_FILTER_FOLDED_NAMES (1U << 1) /* takes names as they fold, where they do */
 
 /* fuse_filter_io.flags */
 #define FUSE_FILTER_IO_APPEND	(1U << 0) /* the offset is where the file ends now */
@@ -270,7 +271,7 @@ struct fuse_bpf_stats {
  * Errors: EPERM no CAP_SYS_ADMIN in the initial user namespace, or a mount of
  * another one, or not declared to be stacked; EBADF; EINVAL @ops cannot work, or
  * @fd is something without a path, like a socket; EOPNOTSUPP a directory that
- * folds case or compares names by rules of its own, or the daemon has chosen
+ * compares names by rules of its own, or the daemon has chosen
  * FUSE_WRITEBACK_CACHE; ELOOP on this mount or another backed one, or stacked as
  * deep as this mount has declared to be, or deeper; ENODEV unmounted.
  */
