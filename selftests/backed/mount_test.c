@@ -294,48 +294,6 @@ TEST_F(mount, overlay_above_keeps_acls)
 	EXPECT_EQ(0, umount(over));
 }
 
-static int make_folding_ext4(const char *top, const char *at)
-{
-	return sh("truncate -s 32M %s/folding && mkfs.ext4 -q -O casefold %s/folding && "
-		  "{ [ -e /dev/loop-control ] || modprobe loop; } && "
-		  "mount -o loop %s/folding %s && mkdir %s/fold && chattr +F %s/fold && "
-		  "mkdir %s/plain && echo >%s/fold/File && echo >%s/plain/File",
-		  top, top, top, at, at, at, at, at, at);
-}
-
-TEST_F(mount, folded_case)
-{
-	struct backed *b = &self->b;
-	char ext4[64];
-	int fd;
-
-	strcpy(ext4, in(b->top, "ext4"));
-	ASSERT_EQ(0, make_dir(ext4, 0755));
-	ASSERT_EQ(0, make_folding_ext4(b->top, ext4));
-	fd = open_dir(in(ext4, "fold"), O_PATH);
-	EXPECT_EQ(-EOPNOTSUPP, try_mount(TRY_MOUNT(.backing = fd, .daemonless = true)));
-	close(fd);
-
-	/* Below a directory that does not fold, one that does cannot be entered */
-	fd = open_dir(ext4, O_PATH);
-	ASSERT_EQ(0, try_mount(TRY_MOUNT(.backing = fd, .daemonless = true, .at = b->mnt)));
-	close(fd);
-	EXPECT_EQ(0, diff_stat(in(ext4, "fold"), in(b->mnt, "fold")));
-	EXPECT_EQ(-EOPNOTSUPP, RES(access(in(b->mnt, "fold/File"), F_OK)));
-	EXPECT_EQ(-EOPNOTSUPP, RES(access(in(b->mnt, "fold/file"), F_OK)));
-	EXPECT_EQ(-EOPNOTSUPP, open_dir(in(b->mnt, "fold"), 0));
-	EXPECT_EQ(0, RES(access(in(b->mnt, "plain/File"), F_OK)));
-	EXPECT_EQ(-ENOENT, RES(access(in(b->mnt, "plain/file"), F_OK)));
-	/* Folding can be turned on in an empty directory that is known already */
-	ASSERT_EQ(0, make_dir(in(ext4, "later"), 0755));
-	EXPECT_EQ(-ENOENT, RES(access(in(b->mnt, "later/File"), F_OK)));
-	ASSERT_EQ(0, sh("chattr +F %s/later && echo >%s/later/File", ext4, ext4));
-	EXPECT_EQ(-EOPNOTSUPP, RES(access(in(b->mnt, "later/file"), F_OK)));
-	EXPECT_EQ(-EOPNOTSUPP, RES(access(in(b->mnt, "later/File"), F_OK)));
-	EXPECT_EQ(0, umount(b->mnt));
-	EXPECT_EQ(0, umount(ext4));
-}
-
 TEST_F(mount, submounts_are_not_crossed)
 {
 	struct backed *b = &self->b;

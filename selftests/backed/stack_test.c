@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Stacks: a mount that is backed by an overlay and changes it, overlays on a mount,
- * mounts on mounts; and backings whose names have several spellings.
+ * mounts on mounts.
  */
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -278,136 +278,6 @@ TEST_F(stack, mounts_on_mounts)
 	ASSERT_EQ(0, mount_both(b, self->over));
 	EXPECT_EQ(-EINVAL, mount_overlay(b->mnt, in(b->top, "empty"), in(b->top, "work"), mnt2));
 	UMOUNT_BOTH();
-}
-
-/* Each call that takes a name in a directory, with one */
-static int each_call(const char *dir, const char *plain, int nr)
-{
-	const char *file = in(dir, "File"), *new = in(dir, "new");
-	char buf[8];
-
-	switch (nr) {
-	case 0:
-		return RES(access(file, F_OK));
-	case 1:
-		return RES(open(new, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
-	case 2:
-		return RES(open(file, O_RDONLY | O_CLOEXEC));
-	case 3:
-		return RES(mkdir(new, 0755));
-	case 4:
-		return RES(mkfifo(new, 0644));
-	case 5:
-		return RES(symlink("x", new));
-	case 6:
-		return RES(link(in(plain, "File"), new));
-	case 7:
-		return RES(link(file, in(plain, "new")));
-	case 8:
-		return RES(rename(file, in(plain, "new")));
-	case 9:
-		return RES(rename(in(plain, "File"), new));
-	case 10:
-		return RES(unlink(file));
-	case 11:
-		return RES(rmdir(in(dir, "Dir")));
-	case 12:
-		return RES(truncate(file, 0));
-	case 13:
-		return RES((int)getxattr(file, "user.x", buf, sizeof(buf)));
-	case 14:
-		return open_dir(dir, 0);
-	}
-	return 1;
-}
-
-static int mount_folding(const char *fs, const char *top, const char *at)
-{
-	if (!strcmp(fs, "tmpfs"))
-		return sh("mount -t tmpfs -o casefold none %s", at);
-	return sh("truncate -s 32M %s/image && mkfs.ext4 -q -O casefold %s/image && "
-		  "{ [ -e /dev/loop-control ] || modprobe loop; } && "
-		  "mount -o loop %s/image %s", top, top, top, at);
-}
-
-FIXTURE(folding)
-{
-	struct backed b;
-	char fs[64];
-};
-
-FIXTURE_VARIANT(folding)
-{
-	const char *fs;
-};
-
-FIXTURE_VARIANT_ADD(folding, tmpfs) { .fs = "tmpfs" };
-FIXTURE_VARIANT_ADD(folding, ext4) { .fs = "ext4" };
-
-FIXTURE_SETUP(folding)
-{
-	struct backed *b = &self->b;
-
-	ASSERT_EQ(0, backed_make(b, "tmpfs"));
-	strcpy(self->fs, in(b->top, "fs"));
-	ASSERT_EQ(0, make_dir(self->fs, 0755));
-	ASSERT_EQ(0, mount_folding(variant->fs, b->top, self->fs));
-	ASSERT_EQ(0, make_dir(in(self->fs, "fold"), 0755));
-	ASSERT_EQ(0, make_dir(in(self->fs, "plain"), 0755));
-	ASSERT_EQ(0, sh("chattr +F %s/fold && mkdir %s/fold/Dir && echo x >%s/fold/File && "
-			"echo x >%s/plain/File", self->fs, self->fs, self->fs, self->fs));
-	ASSERT_EQ(0, mount_backed(self->fs, b->mnt));
-}
-
-FIXTURE_TEARDOWN(folding)
-{
-	EXPECT_EQ(0, RES(umount(self->b.mnt)));
-	EXPECT_EQ(0, RES(umount(self->fs)));
-	EXPECT_EQ(0, backed_destroy(&self->b));
-}
-
-TEST_F(folding, no_call_takes_a_name)
-{
-	const char *mnt = self->b.mnt;
-	char fold[64], plain[64];
-	unsigned long before;
-	int nr, res;
-
-	EXPECT_EQ(0, RES(access(in(self->fs, "fold/FILE"), F_OK)));
-	strcpy(fold, in(mnt, "fold"));
-	strcpy(plain, in(mnt, "plain"));
-	before = tree_digest(self->fs);
-	for (nr = 0; (res = each_call(fold, plain, nr)) <= 0; nr++)
-		EXPECT_EQ(-EOPNOTSUPP, res) TH_LOG("call %d", nr);
-	EXPECT_EQ(15, nr);
-	EXPECT_EQ(before, tree_digest(self->fs));
-	/* The directory itself is like any other, and so are its neighbours. */
-	EXPECT_EQ(0, diff_stat(in(self->fs, "fold"), fold));
-	EXPECT_EQ(0, RES(rename(fold, in(mnt, "fold2"))));
-	EXPECT_EQ(-EOPNOTSUPP, RES(access(in(mnt, "fold2/File"), F_OK)));
-	EXPECT_EQ(-ENOENT, RES(access(in(mnt, "plain/file"), F_OK)));
-}
-
-TEST_F(folding, no_backing)
-{
-	EXPECT_EQ(-EOPNOTSUPP, mount_backed(in(self->fs, "fold"), NULL));
-	EXPECT_EQ(-EOPNOTSUPP, mount_backed(in(self->fs, "fold/Dir"), NULL));
-	EXPECT_EQ(0, mount_backed(in(self->fs, "plain"), NULL));
-}
-
-/* An empty directory can be made to fold, also by way of the mount. */
-TEST_F(folding, turned_on_by_the_mount)
-{
-	const char *dir = in(self->b.mnt, "later");
-
-	ASSERT_EQ(0, make_dir(dir, 0755));
-	EXPECT_EQ(-ENOENT, RES(access(in(dir, "file"), F_OK)));
-	ASSERT_EQ(0, sh("chattr +F %s", dir));
-	EXPECT_EQ(-EOPNOTSUPP, RES(access(in(dir, "file"), F_OK)));
-	EXPECT_EQ(-EOPNOTSUPP, RES(open(in(dir, "file"), O_CREAT | O_WRONLY | O_CLOEXEC, 0644)));
-	ASSERT_EQ(0, sh("chattr -F %s/later", self->fs));
-	EXPECT_EQ(0, make_file(in(dir, "file"), "x", 0644));
-	EXPECT_EQ(-ENOENT, RES(access(in(dir, "FILE"), F_OK)));
 }
 
 TEST_HARNESS_MAIN

@@ -13,7 +13,7 @@
 /**
  * recorder_load - load the filter and register it
  * @filter: filled in
- * @ops: "recorder", "generic" or "failures"
+ * @ops: "recorder", "folded", "generic" or "failures"
  * @sleepable: use the build whose programs may sleep
  * @with: filter whose counter of calls is shared, or NULL
  */

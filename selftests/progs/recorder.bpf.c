@@ -362,6 +362,15 @@ struct fuse_filter_ops generic = {
 	.name = "generic",
 };
 
+/* As the first, where names are told as they fold */
+SEC(".struct_ops.link")
+struct fuse_filter_ops folded = {
+	PREFILTERS
+	POSTFILTERS
+	.name = "folded",
+	.flags = FUSE_FILTER_FOLDED_NAMES,
+};
+
 /* Postfilters for failures, and no prefilters */
 SEC(".struct_ops.link")
 struct fuse_filter_ops failures = {

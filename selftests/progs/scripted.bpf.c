@@ -10,6 +10,10 @@
 #ifndef SLEEP
 #define SLEEP ""
 #endif
+/* And another one this, to FUSE_FILTER_FOLDED_NAMES */
+#ifndef FLAGS
+#define FLAGS 0
+#endif
 
 #define FUSE_LOOKUP 1
 #define FUSE_OPEN 14
@@ -125,6 +129,7 @@ struct fuse_filter_ops scripted = {
 	.open = (void *)scripted_open,
 	.dirent = (void *)scripted_dirent,
 	.name = "scripted",
+	.flags = FLAGS,
 };
 
 char LICENSE[] SEC("license") = "GPL";
