@@ -17,6 +17,7 @@
 #define _FS_FUSE_BACKED_H
 
 #include "fuse_i.h"
+#include <linux/filelock.h>
 #include <linux/fs_context.h>
 #include <linux/fuse_bpf.h>
 #include <linux/mount.h>
@@ -375,6 +376,26 @@ static inline struct file *fuse_backed_real(const struct file *file)
 	const struct fuse_file *ff = file->private_data;
 
 	return ff->passthrough;
+}
+
+/**
+ * fuse_backed_undelegated - is an attempt to change the backing to be made again?
+ * @delegated: inode whose delegation was in the way, if any; cleared
+ * @err: result of the attempt; changed if the wait for the delegation failed
+ *
+ * Waits for the holder of the delegation to give it up, no longer than the VFS does.
+ *
+ * Context: no lock of the backing is held, which the holder may need. Locks of
+ * backed inodes may be: nobody can have a lease or a delegation by way of them.
+ * Return: true if the delegation is gone
+ */
+static inline bool fuse_backed_undelegated(struct delegated_inode *delegated, int *err)
+{
+	if (likely(!is_delegated(delegated)))
+		return false;
+
+	*err = break_deleg_wait(delegated);
+	return !*err;
 }
 
 /*

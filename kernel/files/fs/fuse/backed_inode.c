@@ -6,7 +6,6 @@
 #include "backed.h"
 #include "filter_attr.h"
 
-#include <linux/filelock.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/statfs.h>
@@ -138,7 +137,6 @@ static struct iattr fuse_backed_iattr(const struct iattr *attr)
 	return backing;
 }
 
-/* Waits for the holders of delegations of the backing's inode to give them up. */
 static int fuse_backed_notify_change(const struct fuse_backed *fbk,
 				     const struct iattr *attr)
 {
@@ -155,10 +153,7 @@ static int fuse_backed_notify_change(const struct fuse_backed *fbk,
 			err = notify_change(mnt_idmap(fbk->fb->mnt),
 					    fbk->dentry, &try, &delegated);
 		inode_unlock(real);
-		if (!is_delegated(&delegated))
-			return err;
-		err = break_deleg_wait(&delegated);
-	} while (!err);
+	} while (fuse_backed_undelegated(&delegated, &err));
 	return err;
 }
 
