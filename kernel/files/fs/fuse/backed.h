@@ -51,7 +51,6 @@ enum fuse_route {
  * @FUSE_REFUSED_SPELLINGS: names have several spellings
  * @FUSE_REFUSED_AUTOMOUNT: something would have to be mounted on the backing
  * @FUSE_REFUSED_LOOP: a directory would be above itself
- * @FUSE_REFUSED_ACL: ACLs of the backing do not work here
  * @FUSE_REFUSED_MOUNT_FLAGS: the mount of the backing forbids it
  * @FUSE_REFUSED_FILES: too many files are open on the backing
  * @FUSE_BACKED_NR_REFUSALS: number of the above
@@ -65,7 +64,6 @@ enum fuse_backed_refusal {
 	FUSE_REFUSED_SPELLINGS,
 	FUSE_REFUSED_AUTOMOUNT,
 	FUSE_REFUSED_LOOP,
-	FUSE_REFUSED_ACL,
 	FUSE_REFUSED_MOUNT_FLAGS,
 	FUSE_REFUSED_FILES,
 	FUSE_BACKED_NR_REFUSALS,
