@@ -111,6 +111,7 @@ int fuse_ctl_single_release(struct inode *inode, struct file *file);
  * struct fuse_backed_conn - connection with backed inodes
  * @root: registration that the root directory is served from, NULL if it is not,
  *	and after umount
+ * @backings: registrations, also those whose id was closed; none after umount
  * @stats: FUSE_BACKED_NR_OPS elements, indexed by opcode
  * @files: files that are open on the backing for files open on backed inodes
  * @max_files: how many there may be, 0: as many as are opened
@@ -122,6 +123,7 @@ int fuse_ctl_single_release(struct inode *inode, struct file *file);
  */
 struct fuse_backed_conn {
 	struct fuse_backing *root;
+	struct list_head backings;
 	struct fuse_op_stats __percpu *stats;
 	struct percpu_counter files;
 	unsigned int max_files;
@@ -163,10 +165,16 @@ static inline struct fuse_backed *fuse_backed(const struct inode *inode)
 	return &get_fuse_inode(inode)->backed;
 }
 
+/* Has the connection got a backed root, or has it ever registered a backing? */
+static inline bool fuse_conn_backed(const struct fuse_conn *fc)
+{
+	return READ_ONCE(fc->backed);
+}
+
 /* A node id that no daemon can have given to a node of such a connection */
 static inline bool fuse_backed_nodeid(const struct fuse_conn *fc, u64 nodeid)
 {
-	return READ_ONCE(fc->backed) && nodeid & FUSE_NODEID_KERNEL;
+	return fuse_conn_backed(fc) && nodeid & FUSE_NODEID_KERNEL;
 }
 
 /* A directory whose names the kernel finds in the backing */
@@ -234,7 +242,8 @@ void fuse_backed_conn_put(struct fuse_backed_conn *fbc);
 void fuse_backed_conn_free(struct fuse_conn *fc);
 
 /* backed_register.c */
-struct fuse_backing *fuse_backing_new(struct file *file, u64 ops);
+struct fuse_backing *fuse_backing_new(struct fuse_backed_conn *fbc,
+				      struct file *file, u64 ops);
 int fuse_backing_register(struct fuse_conn *fc, struct fuse_backing_open *open);
 int fuse_backing_unregister(struct fuse_conn *fc, u32 id);
 void fuse_backing_unregister_all(struct fuse_conn *fc);
@@ -349,6 +358,11 @@ extern const struct inode_operations fuse_backed_common_iops;
 int fuse_backed_setattr(struct mnt_idmap *idmap, struct dentry *entry,
 			struct iattr *attr);
 int fuse_backed_statfs(struct dentry *dentry, struct kstatfs *buf);
+
+/* backed_sync.c */
+void fuse_backing_list(struct fuse_backed_conn *fbc, struct fuse_backing *fb);
+void fuse_backing_unlist(struct fuse_backing *fb);
+void fuse_backing_unlist_all(struct fuse_backed_conn *fbc);
 int fuse_backed_sync_fs(struct super_block *sb);
 
 /* backed_restrict.c */
@@ -439,6 +453,11 @@ static inline bool fuse_inode_backed(const struct inode *inode)
 }
 
 static inline bool fuse_inode_kernel_made(const struct inode *inode)
+{
+	return false;
+}
+
+static inline bool fuse_conn_backed(const struct fuse_conn *fc)
 {
 	return false;
 }
@@ -578,6 +597,10 @@ static inline bool fuse_backed_revalidate(struct inode *dir,
 static inline int fuse_backed_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
 	return -EOPNOTSUPP;
+}
+
+static inline void fuse_backing_unlist(struct fuse_backing *fb)
+{
 }
 
 static inline int fuse_backed_sync_fs(struct super_block *sb)

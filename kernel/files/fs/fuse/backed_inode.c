@@ -406,39 +406,6 @@ int fuse_backed_statfs(struct dentry *dentry, struct kstatfs *buf)
 	return call.post ? fuse_backed_filter_statfs(&call, buf, err) : err;
 }
 
-/**
- * fuse_backed_sync_fs - write out the file system that backs a mount
- * @sb: super block of the mount
- *
- * Return: 0 or a negative errno
- */
-int fuse_backed_sync_fs(struct super_block *sb)
-{
-	struct inode *root = d_inode(sb->s_root);
-	struct super_block *backing = fuse_backed(root)->dentry->d_sb;
-	struct fuse_backed_call call = {
-		.opcode = FUSE_SYNCFS,
-		.inode = root,
-	};
-	int route, err;
-
-	route = fuse_backed_route(&call);
-	if (route < 0)
-		return route;
-	if (route == FUSE_ROUTE_DAEMON) {
-		/* Only some servers are asked, and nothing was written out */
-		if (!get_fuse_conn_super(sb)->sync_fs)
-			return fuse_backed_refuse(root, FUSE_SYNCFS,
-						  FUSE_REFUSED_UNNAMED, -EIO);
-		return fuse_backed_answered(&call, fuse_send_syncfs(sb));
-	}
-
-	down_read(&backing->s_umount);
-	err = sync_filesystem(backing);
-	up_read(&backing->s_umount);
-	return fuse_backed_done(&call, err);
-}
-
 const struct inode_operations fuse_backed_dir_iops = {
 	.lookup		= fuse_backed_lookup,
 	.create		= fuse_backed_create,
