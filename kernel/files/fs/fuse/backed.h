@@ -47,7 +47,6 @@ enum fuse_route {
  * @FUSE_REFUSED_DAEMONS: the name is the daemon's, the request the backing's
  * @FUSE_REFUSED_ACROSS: from one backing to another, or to what the daemon serves
  * @FUSE_REFUSED_CHANGED: the name means something else than at the path walk
- * @FUSE_REFUSED_UNSEEN: made on the backing, which does not show what
  * @FUSE_REFUSED_SPELLINGS: names have several spellings
  * @FUSE_REFUSED_AUTOMOUNT: something would have to be mounted on the backing
  * @FUSE_REFUSED_LOOP: a directory would be above itself
@@ -60,7 +59,6 @@ enum fuse_backed_refusal {
 	FUSE_REFUSED_DAEMONS,
 	FUSE_REFUSED_ACROSS,
 	FUSE_REFUSED_CHANGED,
-	FUSE_REFUSED_UNSEEN,
 	FUSE_REFUSED_SPELLINGS,
 	FUSE_REFUSED_AUTOMOUNT,
 	FUSE_REFUSED_LOOP,
@@ -303,6 +301,7 @@ long fuse_backed_dir_ioctl(struct file *file, unsigned int cmd,
 			   unsigned long arg);
 
 /* backed_namei.c */
+struct dentry *fuse_backed_find(struct inode *dir, const struct qstr *name);
 struct dentry *fuse_backed_lookup(struct inode *dir, struct dentry *entry,
 				  unsigned int flags);
 bool fuse_backed_revalidate(struct inode *dir, const struct qstr *name,

@@ -166,10 +166,15 @@ static struct dentry *fuse_backed_make_backing(struct inode *parent,
 	if (d_really_is_positive(backing))
 		return backing;
 
-	/* Made, says the file system, but it does not show what */
+	/* Some file systems leave it to the next lookup to show what was made */
+	dput(backing);
+	backing = fuse_backed_find(parent, name);
+	if (IS_ERR(backing) || d_is_positive(backing))
+		return backing;
+
 	dput(backing);
 	return ERR_PTR(fuse_backed_refuse(parent, new->opcode,
-					  FUSE_REFUSED_UNSEEN, -EIO));
+					  FUSE_REFUSED_CHANGED, -ESTALE));
 }
 
 /* The same, once nobody has a delegation of the directory, or of what is linked */

@@ -16,7 +16,6 @@
 	EM(FUSE_REFUSED_DAEMONS,	"daemons")			\
 	EM(FUSE_REFUSED_ACROSS,		"across")			\
 	EM(FUSE_REFUSED_CHANGED,	"changed")			\
-	EM(FUSE_REFUSED_UNSEEN,		"unseen")			\
 	EM(FUSE_REFUSED_SPELLINGS,	"spellings")			\
 	EM(FUSE_REFUSED_AUTOMOUNT,	"automount")			\
 	EM(FUSE_REFUSED_LOOP,		"loop")				\
