@@ -41,17 +41,7 @@ FIXTURE(ioctls)
 	int back[2];
 	int mnt[2];
 	unsigned char *arg;
-	bool compat;
 };
-
-/* getpid(2) of a 32-bit process; where the kernel has no such calls, it kills */
-static int getpid32(__attribute__((unused)) void *arg)
-{
-	long ret = 20;
-
-	asm volatile("int $0x80" : "+a"(ret) : : "memory", "r8", "r9", "r10", "r11");
-	return ret > 0 ? 0 : -ENOSYS;
-}
 
 FIXTURE_VARIANT(ioctls)
 {
@@ -82,9 +72,6 @@ FIXTURE_SETUP(ioctls)
 	self->arg = mmap(NULL, ARG_SIZE, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->arg);
-	self->compat = !in_child(getpid32, NULL);
-	/* Debian's kernel has them */
-	EXPECT_TRUE(self->compat || flavour_is_debug());
 }
 
 FIXTURE_TEARDOWN(ioctls)
@@ -152,8 +139,6 @@ TEST_F(ioctls, compat_same_as_on_the_backing)
 	size_t i;
 	int f;
 
-	if (!self->compat)
-		SKIP(return, "this kernel has no system calls of 32-bit processes");
 	for (f = 0; f < 2; f++) {
 		for (i = 0; i < ARRAY_SIZE(passed); i++) {
 			cmd = passed[i].cmd == FS_IOC_GETVERSION ? FS_IOC32_GETVERSION :
@@ -175,9 +160,8 @@ TEST_F(ioctls, something_comes_back)
 
 	found = variant->has_version ? 0 : -ENOTTY;
 	EXPECT_EQ(found, result_of(do_ioctl, self->mnt[0], FS_IOC_GETVERSION, self->arg, &sum));
-	if (self->compat)
-		EXPECT_EQ(found, result_of(do_compat_ioctl, self->mnt[0], FS_IOC32_GETVERSION,
-					   self->arg, &sum));
+	EXPECT_EQ(found, result_of(do_compat_ioctl, self->mnt[0], FS_IOC32_GETVERSION, self->arg,
+				   &sum));
 	found = variant->has_label ? 0 : -ENOTTY;
 	EXPECT_EQ(found, result_of(do_ioctl, self->mnt[0], FS_IOC_GETFSLABEL, self->arg, &sum));
 	EXPECT_EQ(found, result_of(do_ioctl, self->mnt[1], FS_IOC_GETFSLABEL, self->arg, &sum));
@@ -194,8 +178,6 @@ TEST_F(ioctls, all_others_stay_here)
 		for (i = 0; i < ARRAY_SIZE(kept); i++) {
 			EXPECT_EQ(-ENOTTY, do_ioctl(self->mnt[f], kept[i], self->arg))
 				TH_LOG("%#x", kept[i]);
-			if (!self->compat)
-				continue;
 			EXPECT_EQ(-ENOTTY, do_compat_ioctl(self->mnt[f], kept[i], self->arg))
 				TH_LOG("%#x", kept[i]);
 		}
@@ -218,8 +200,6 @@ TEST_F(ioctls, control_is_for_directories_in_compat_too)
 {
 	struct fuse_bpf_query *query = (void *)self->arg;
 
-	if (!self->compat)
-		SKIP(return, "this kernel has no system calls of 32-bit processes");
 	EXPECT_EQ(0, do_compat_ioctl(self->mnt[1], FUSE_IOC_QUERY, query));
 	EXPECT_EQ(FUSE_BPF_ABI, query->abi);
 	EXPECT_EQ(-ENOTTY, do_compat_ioctl(self->mnt[0], FUSE_IOC_QUERY, query));

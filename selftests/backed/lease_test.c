@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Leases and delegations on the backing are broken by what is done through the
- * mount. There are none on the mount itself, see refuse_test.
+ * mount. There are none on the mount itself, see refuse_test; for what changes names,
+ * see delegation_test.
  */
 #include <fcntl.h>
 #include <signal.h>
 
 #include "backed_fixture.h"
+#include "delegation.h"
 #include "harness.h"
-
-/* <linux/fcntl.h> does not go together with <fcntl.h> */
-#define F_SETDELEG	(F_SETLEASE + 16)
-
-struct delegation {
-	__u32 d_flags;
-	__u16 d_type;
-	__u16 __pad;
-};
 
 /* What the holder of a lease does when it is broken, in a signal handler */
 static volatile int broken_fd = -1;
@@ -31,11 +24,9 @@ FIXTURE(lease)
 
 static void give_up(int sig)
 {
-	struct delegation none = { .d_type = F_UNLCK };
-
 	broken += sig == SIGIO;
 	if (fcntl(broken_fd, F_SETLEASE, F_UNLCK))
-		fcntl(broken_fd, F_SETDELEG, &none);
+		set_deleg(broken_fd, F_UNLCK);
 }
 
 FIXTURE_SETUP(lease)
@@ -58,13 +49,6 @@ FIXTURE_TEARDOWN(lease)
 	signal(SIGIO, SIG_DFL);
 	close(self->back);
 	EXPECT_EQ(0, backed_destroy(&self->b));
-}
-
-static int set_deleg(int fd, int type)
-{
-	struct delegation deleg = { .d_type = type };
-
-	return RES(fcntl(fd, F_SETDELEG, &deleg));
 }
 
 static int do_open_write(void *arg)

@@ -294,37 +294,6 @@ TEST_F(mount, overlay_above_keeps_acls)
 	EXPECT_EQ(0, umount(over));
 }
 
-TEST_F(mount, submounts_are_not_crossed)
-{
-	struct backed *b = &self->b;
-	char point[64];
-
-	strcpy(point, in(b->back, "point"));
-	ASSERT_EQ(0, make_dir(point, 0755));
-	ASSERT_EQ(0, make_file(in(point, "under"), "under", 0644));
-	ASSERT_EQ(0, backed_mount(b, 0));
-	EXPECT_STREQ("under", text_of(in(b->mnt, "point/under")));
-	ASSERT_EQ(0, mount("over", point, "tmpfs", 0, NULL));
-	ASSERT_EQ(0, make_file(in(point, "over"), "over", 0644));
-	EXPECT_STREQ("<ENOENT>", text_of(in(b->mnt, "point/over")));
-	EXPECT_STREQ("under", text_of(in(b->mnt, "point/under")));
-	EXPECT_EQ(0, umount(point));
-	EXPECT_EQ(0, diff_tree(b->back, b->mnt));
-}
-
-/* A file can be mounted over, too. */
-TEST_F(mount, files_mounted_over)
-{
-	struct backed *b = &self->b;
-
-	ASSERT_EQ(0, make_file(in(b->back, "other"), "other", 0644));
-	ASSERT_EQ(0, backed_mount(b, 0));
-	ASSERT_EQ(0, mount(in(b->back, "other"), in(b->back, "file"), NULL, MS_BIND, NULL));
-	EXPECT_STREQ("other", text_of(in(b->back, "file")));
-	EXPECT_STREQ("text", text_of(in(b->mnt, "file")));
-	EXPECT_EQ(0, umount(in(b->back, "file")));
-}
-
 TEST_F(mount, backing_is_pinned)
 {
 	struct backed *b = &self->b;

@@ -6,8 +6,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/posix_acl.h>
-#include <linux/posix_acl_xattr.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/statfs.h>
@@ -15,6 +13,7 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
+#include "acl.h"
 #include "backed_fixture.h"
 #include "harness.h"
 #include "idmap.h"
@@ -162,23 +161,6 @@ TEST_F(permission, all_modes)
 	EXPECT_EQ(0, as_user(USER2, GROUP2, survey_modes, &dirs));
 }
 
-#define ACL_MAX 8
-
-struct acl {
-	struct posix_acl_xattr_header head;
-	struct posix_acl_xattr_entry entries[ACL_MAX];
-};
-
-/* Entries in the order of their tags; ids only for users and groups by name. */
-static int set_acl(const char *path, const struct posix_acl_xattr_entry *entries, size_t nr)
-{
-	struct acl acl = { .head = { POSIX_ACL_XATTR_VERSION } };
-
-	memcpy(acl.entries, entries, nr * sizeof(*entries));
-	return RES(setxattr(path, "system.posix_acl_access", &acl,
-			    sizeof(acl.head) + nr * sizeof(*entries), 0));
-}
-
 static const struct posix_acl_xattr_entry acl_deny[] = {
 	{ ACL_USER_OBJ, 6, ACL_UNDEFINED_ID },
 	{ ACL_USER, 0, USER1 },
@@ -212,18 +194,18 @@ TEST_F(permission, acl)
 	strcpy(mnt, in(self->b.mnt, "file"));
 	ASSERT_EQ(0, make_file(back, "x", 0644));
 	ASSERT_EQ(0, user_open(USER1, mnt, O_RDONLY));
-	ASSERT_EQ(0, set_acl(back, acl_deny, ARRAY_SIZE(acl_deny)));
+	ASSERT_EQ(0, acl_set(back, ACL_ACCESS, acl_deny, ARRAY_SIZE(acl_deny)));
 	EXPECT_EQ(-EACCES, user_open(USER1, mnt, O_RDONLY));
 	EXPECT_EQ(0, user_open(USER2, mnt, O_RDONLY));
 	EXPECT_EQ(-EACCES, user_access(USER1, mnt, R_OK));
 
-	ASSERT_EQ(0, set_acl(back, acl_allow, ARRAY_SIZE(acl_allow)));
+	ASSERT_EQ(0, acl_set(back, ACL_ACCESS, acl_allow, ARRAY_SIZE(acl_allow)));
 	EXPECT_EQ(0, user_open(USER1, mnt, O_RDONLY));
 	EXPECT_EQ(-EACCES, user_open(USER2, mnt, O_RDONLY));
 	EXPECT_EQ(0, as_user(USER2, GROUP1, open_read, mnt));
 	EXPECT_EQ(-EACCES, as_user(USER2, GROUP2, open_read, mnt));
 
-	ASSERT_EQ(0, set_acl(back, acl_masked, ARRAY_SIZE(acl_masked)));
+	ASSERT_EQ(0, acl_set(back, ACL_ACCESS, acl_masked, ARRAY_SIZE(acl_masked)));
 	EXPECT_EQ(-EACCES, user_open(USER1, mnt, O_RDONLY));
 	ASSERT_EQ(0, removexattr(back, "system.posix_acl_access"));
 	ASSERT_EQ(0, chmod(back, 0644));
@@ -244,7 +226,7 @@ TEST_F(permission, acl_of_a_directory)
 	ASSERT_EQ(0, make_dir(in(self->b.back, "dir"), 0755));
 	ASSERT_EQ(0, make_file(in(self->b.back, "dir/file"), "x", 0644));
 	ASSERT_EQ(0, user_stat(USER1, in(self->b.mnt, "dir/file")));
-	ASSERT_EQ(0, set_acl(in(self->b.back, "dir"), deny, ARRAY_SIZE(deny)));
+	ASSERT_EQ(0, acl_set(in(self->b.back, "dir"), ACL_ACCESS, deny, ARRAY_SIZE(deny)));
 	EXPECT_EQ(-EACCES, user_stat(USER1, in(self->b.mnt, "dir/file")));
 	EXPECT_EQ(-EACCES, user_open(USER1, in(self->b.mnt, "dir"), O_RDONLY));
 	EXPECT_EQ(0, user_stat(USER2, in(self->b.mnt, "dir/file")));

@@ -11,9 +11,16 @@
 #include "backed_fixture.h"
 #include "fold.h"
 #include "harness.h"
+#include "pause.h"
 #include "scripted.h"
 
 #define REMOTE_NODE 42
+
+/* Once for all tests, which are children of this process */
+static void __attribute__((constructor)) load_programs(void)
+{
+	pauser_load();
+}
 
 FIXTURE(refusal)
 {
@@ -120,6 +127,57 @@ TEST_F(refusal, daemons)
 TEST_F(refusal, across)
 {
 	EXPECT_REFUSED("across", -EXDEV, link(in(self->b.mnt, "remote"), in(self->b.mnt, "new")));
+}
+
+static int unlink_local(void *arg)
+{
+	return RES(unlink(in(arg, "mnt/local")));
+}
+
+static int move_local(void *arg)
+{
+	return RES(rename(in(arg, "mnt/local"), in(arg, "mnt/moved")));
+}
+
+static int create_new(void *arg)
+{
+	int fd = RES(open(in(arg, "mnt/new"), O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+
+	return fd < 0 ? fd : RES(close(fd));
+}
+
+static void replace_local(void *arg)
+{
+	if (replace_file(in(arg, "back/local"), "another"))
+		say("the file cannot be replaced: %s", strerror(errno));
+}
+
+static void make_new(void *arg)
+{
+	if (make_file(in(arg, "back/new"), "made meanwhile", 0644))
+		say("the file cannot be made: %s", strerror(errno));
+}
+
+/* The VFS walks again after that, and root may do it to what is there by then. */
+TEST_F(refusal, changed)
+{
+	char *top = self->b.top;
+	struct pauser p;
+
+	ASSERT_EQ(0, pauser_setup(&p));
+	EXPECT_REFUSED("changed", 0,
+		       paused_call(&p, PAUSE_RENAME, 1, 0, move_local, replace_local, top));
+	EXPECT_STREQ("another", text_of(in(self->b.back, "moved")));
+	/* Or else open(2) is stopped before it looks up the name */
+	EXPECT_EQ(-ENOENT, RES(access(in(self->b.mnt, "new"), F_OK)));
+	EXPECT_REFUSED("changed", 0,
+		       paused_call(&p, PAUSE_CREATE, 1, 0, create_new, make_new, top));
+	EXPECT_STREQ("made meanwhile", text_of(in(self->b.back, "new")));
+	ASSERT_EQ(0, make_file(in(self->b.back, "local"), "again", 0644));
+	EXPECT_REFUSED("changed", 0,
+		       paused_call(&p, PAUSE_UNLINK, 1, 0, unlink_local, replace_local, top));
+	EXPECT_STREQ("<ENOENT>", text_of(in(self->b.back, "local")));
+	pauser_destroy(&p);
 }
 
 TEST_F(refusal, loop)

@@ -17,6 +17,7 @@
 #define _FS_FUSE_BACKED_H
 
 #include "fuse_i.h"
+#include <linux/filelock.h>
 #include <linux/fs_context.h>
 #include <linux/fuse_bpf.h>
 #include <linux/mount.h>
@@ -46,11 +47,9 @@ enum fuse_route {
  * @FUSE_REFUSED_DAEMONS: the name is the daemon's, the request the backing's
  * @FUSE_REFUSED_ACROSS: from one backing to another, or to what the daemon serves
  * @FUSE_REFUSED_CHANGED: the name means something else than at the path walk
- * @FUSE_REFUSED_UNSEEN: made on the backing, which does not show what
  * @FUSE_REFUSED_SPELLINGS: names have several spellings
  * @FUSE_REFUSED_AUTOMOUNT: something would have to be mounted on the backing
  * @FUSE_REFUSED_LOOP: a directory would be above itself
- * @FUSE_REFUSED_ACL: ACLs of the backing do not work here
  * @FUSE_REFUSED_MOUNT_FLAGS: the mount of the backing forbids it
  * @FUSE_REFUSED_FILES: too many files are open on the backing
  * @FUSE_BACKED_NR_REFUSALS: number of the above
@@ -60,11 +59,9 @@ enum fuse_backed_refusal {
 	FUSE_REFUSED_DAEMONS,
 	FUSE_REFUSED_ACROSS,
 	FUSE_REFUSED_CHANGED,
-	FUSE_REFUSED_UNSEEN,
 	FUSE_REFUSED_SPELLINGS,
 	FUSE_REFUSED_AUTOMOUNT,
 	FUSE_REFUSED_LOOP,
-	FUSE_REFUSED_ACL,
 	FUSE_REFUSED_MOUNT_FLAGS,
 	FUSE_REFUSED_FILES,
 	FUSE_BACKED_NR_REFUSALS,
@@ -114,6 +111,7 @@ int fuse_ctl_single_release(struct inode *inode, struct file *file);
  * struct fuse_backed_conn - connection with backed inodes
  * @root: registration that the root directory is served from, NULL if it is not,
  *	and after umount
+ * @backings: registrations, also those whose id was closed; none after umount
  * @stats: FUSE_BACKED_NR_OPS elements, indexed by opcode
  * @files: files that are open on the backing for files open on backed inodes
  * @max_files: how many there may be, 0: as many as are opened
@@ -125,6 +123,7 @@ int fuse_ctl_single_release(struct inode *inode, struct file *file);
  */
 struct fuse_backed_conn {
 	struct fuse_backing *root;
+	struct list_head backings;
 	struct fuse_op_stats __percpu *stats;
 	struct percpu_counter files;
 	unsigned int max_files;
@@ -166,10 +165,16 @@ static inline struct fuse_backed *fuse_backed(const struct inode *inode)
 	return &get_fuse_inode(inode)->backed;
 }
 
+/* Has the connection got a backed root, or has it ever registered a backing? */
+static inline bool fuse_conn_backed(const struct fuse_conn *fc)
+{
+	return READ_ONCE(fc->backed);
+}
+
 /* A node id that no daemon can have given to a node of such a connection */
 static inline bool fuse_backed_nodeid(const struct fuse_conn *fc, u64 nodeid)
 {
-	return READ_ONCE(fc->backed) && nodeid & FUSE_NODEID_KERNEL;
+	return fuse_conn_backed(fc) && nodeid & FUSE_NODEID_KERNEL;
 }
 
 /* A directory whose names the kernel finds in the backing */
@@ -237,7 +242,8 @@ void fuse_backed_conn_put(struct fuse_backed_conn *fbc);
 void fuse_backed_conn_free(struct fuse_conn *fc);
 
 /* backed_register.c */
-struct fuse_backing *fuse_backing_new(struct file *file, u64 ops);
+struct fuse_backing *fuse_backing_new(struct fuse_backed_conn *fbc,
+				      struct file *file, u64 ops);
 int fuse_backing_register(struct fuse_conn *fc, struct fuse_backing_open *open);
 int fuse_backing_unregister(struct fuse_conn *fc, u32 id);
 void fuse_backing_unregister_all(struct fuse_conn *fc);
@@ -298,6 +304,7 @@ long fuse_backed_dir_ioctl(struct file *file, unsigned int cmd,
 			   unsigned long arg);
 
 /* backed_namei.c */
+struct dentry *fuse_backed_find(struct inode *dir, const struct qstr *name);
 struct dentry *fuse_backed_lookup(struct inode *dir, struct dentry *entry,
 				  unsigned int flags);
 bool fuse_backed_revalidate(struct inode *dir, const struct qstr *name,
@@ -353,6 +360,11 @@ extern const struct inode_operations fuse_backed_common_iops;
 int fuse_backed_setattr(struct mnt_idmap *idmap, struct dentry *entry,
 			struct iattr *attr);
 int fuse_backed_statfs(struct dentry *dentry, struct kstatfs *buf);
+
+/* backed_sync.c */
+void fuse_backing_list(struct fuse_backed_conn *fbc, struct fuse_backing *fb);
+void fuse_backing_unlist(struct fuse_backing *fb);
+void fuse_backing_unlist_all(struct fuse_backed_conn *fbc);
 int fuse_backed_sync_fs(struct super_block *sb);
 
 /* backed_restrict.c */
@@ -378,6 +390,26 @@ static inline struct file *fuse_backed_real(const struct file *file)
 	const struct fuse_file *ff = file->private_data;
 
 	return ff->passthrough;
+}
+
+/**
+ * fuse_backed_undelegated - is an attempt to change the backing to be made again?
+ * @delegated: inode whose delegation was in the way, if any; cleared
+ * @err: result of the attempt; changed if the wait for the delegation failed
+ *
+ * Waits for the holder of the delegation to give it up, no longer than the VFS does.
+ *
+ * Context: no lock of the backing is held, which the holder may need. Locks of
+ * backed inodes may be: nobody can have a lease or a delegation by way of them.
+ * Return: true if the delegation is gone
+ */
+static inline bool fuse_backed_undelegated(struct delegated_inode *delegated, int *err)
+{
+	if (likely(!is_delegated(delegated)))
+		return false;
+
+	*err = break_deleg_wait(delegated);
+	return !*err;
 }
 
 /*
@@ -423,6 +455,11 @@ static inline bool fuse_inode_backed(const struct inode *inode)
 }
 
 static inline bool fuse_inode_kernel_made(const struct inode *inode)
+{
+	return false;
+}
+
+static inline bool fuse_conn_backed(const struct fuse_conn *fc)
 {
 	return false;
 }
@@ -562,6 +599,10 @@ static inline bool fuse_backed_revalidate(struct inode *dir,
 static inline int fuse_backed_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
 	return -EOPNOTSUPP;
+}
+
+static inline void fuse_backing_unlist(struct fuse_backing *fb)
+{
 }
 
 static inline int fuse_backed_sync_fs(struct super_block *sb)

@@ -97,26 +97,29 @@ static struct cred *fuse_backed_may_make(struct fuse_backed_call *call,
 static struct dentry *fuse_backed_vfs_make(struct mnt_idmap *idmap,
 					   struct inode *dir,
 					   struct dentry *backing,
-					   const struct fuse_backed_new *new)
+					   const struct fuse_backed_new *new,
+					   struct delegated_inode *delegated)
 {
 	int err;
 
 	if (new->linked) {
 		err = vfs_link(fuse_backed(d_inode(new->linked))->dentry, idmap,
-			       dir, backing, NULL);
+			       dir, backing, delegated);
 	} else {
 		switch (new->mode & S_IFMT) {
 		case S_IFDIR:
-			return vfs_mkdir(idmap, dir, backing, new->mode, NULL);
+			return vfs_mkdir(idmap, dir, backing, new->mode,
+					 delegated);
 		case S_IFREG:
-			err = vfs_create(idmap, backing, new->mode, NULL);
+			err = vfs_create(idmap, backing, new->mode, delegated);
 			break;
 		case S_IFLNK:
-			err = vfs_symlink(idmap, dir, backing, new->target, NULL);
+			err = vfs_symlink(idmap, dir, backing, new->target,
+					  delegated);
 			break;
 		default:
 			err = vfs_mknod(idmap, dir, backing, new->mode,
-					new->rdev, NULL);
+					new->rdev, delegated);
 			break;
 		}
 	}
@@ -138,7 +141,8 @@ static bool fuse_backed_may_link(const struct inode *dir, const struct dentry *l
 /* Makes the object on the backing; returns its dentry. */
 static struct dentry *fuse_backed_make_backing(struct inode *parent,
 					       const struct qstr *name,
-					       const struct fuse_backed_new *new)
+					       const struct fuse_backed_new *new,
+					       struct delegated_inode *delegated)
 {
 	const struct fuse_backed *fbk = fuse_backed(parent);
 	struct mnt_idmap *idmap = mnt_idmap(fbk->fb->mnt);
@@ -153,7 +157,8 @@ static struct dentry *fuse_backed_make_backing(struct inode *parent,
 	if (IS_ERR(backing))
 		return backing;
 
-	backing = fuse_backed_vfs_make(idmap, d_inode(fbk->dentry), backing, new);
+	backing = fuse_backed_vfs_make(idmap, d_inode(fbk->dentry), backing, new,
+				       delegated);
 	if (IS_ERR(backing))
 		return backing;
 
@@ -161,10 +166,34 @@ static struct dentry *fuse_backed_make_backing(struct inode *parent,
 	if (d_really_is_positive(backing))
 		return backing;
 
-	/* Made, says the file system, but it does not show what */
+	/* Some file systems leave it to the next lookup to show what was made */
+	dput(backing);
+	backing = fuse_backed_find(parent, name);
+	if (IS_ERR(backing) || d_is_positive(backing))
+		return backing;
+
 	dput(backing);
 	return ERR_PTR(fuse_backed_refuse(parent, new->opcode,
-					  FUSE_REFUSED_UNSEEN, -EIO));
+					  FUSE_REFUSED_CHANGED, -ESTALE));
+}
+
+/* The same, once nobody has a delegation of the directory, or of what is linked */
+static struct dentry *fuse_backed_make_waiting(struct inode *parent,
+					       const struct qstr *name,
+					       const struct fuse_backed_new *new,
+					       const struct cred *cred)
+{
+	struct delegated_inode delegated = {};
+	struct dentry *backing;
+	int err;
+
+	do {
+		scoped_with_creds(cred)
+			backing = fuse_backed_make_backing(parent, name, new,
+							   &delegated);
+		err = PTR_ERR_OR_ZERO(backing);
+	} while (fuse_backed_undelegated(&delegated, &err));
+	return err ? ERR_PTR(err) : backing;
 }
 
 /* Gives @entry the inode for what was made; returns as for ->mkdir(). */
@@ -239,9 +268,8 @@ static struct dentry *fuse_backed_make_here(const struct fuse_backed_call *call,
 
 	err = mnt_want_write(fbk->fb->mnt);
 	if (!err) {
-		scoped_with_creds(cred)
-			backing = fuse_backed_make_backing(call->dir, &entry->d_name,
-							   new);
+		backing = fuse_backed_make_waiting(call->dir, &entry->d_name,
+						   new, cred);
 		mnt_drop_write(fbk->fb->mnt);
 	} else {
 		backing = ERR_PTR(err);

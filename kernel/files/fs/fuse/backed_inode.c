@@ -6,7 +6,6 @@
 #include "backed.h"
 #include "filter_attr.h"
 
-#include <linux/filelock.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/statfs.h>
@@ -138,7 +137,6 @@ static struct iattr fuse_backed_iattr(const struct iattr *attr)
 	return backing;
 }
 
-/* Waits for the holders of delegations of the backing's inode to give them up. */
 static int fuse_backed_notify_change(const struct fuse_backed *fbk,
 				     const struct iattr *attr)
 {
@@ -155,10 +153,7 @@ static int fuse_backed_notify_change(const struct fuse_backed *fbk,
 			err = notify_change(mnt_idmap(fbk->fb->mnt),
 					    fbk->dentry, &try, &delegated);
 		inode_unlock(real);
-		if (!is_delegated(&delegated))
-			return err;
-		err = break_deleg_wait(&delegated);
-	} while (!err);
+	} while (fuse_backed_undelegated(&delegated, &err));
 	return err;
 }
 
@@ -409,39 +404,6 @@ int fuse_backed_statfs(struct dentry *dentry, struct kstatfs *buf)
 		fuse_backed_account(&call, err);
 	}
 	return fuse_filter_has_post(&call) ? fuse_backed_filter_statfs(&call, buf, err) : err;
-}
-
-/**
- * fuse_backed_sync_fs - write out the file system that backs a mount
- * @sb: super block of the mount
- *
- * Return: 0 or a negative errno
- */
-int fuse_backed_sync_fs(struct super_block *sb)
-{
-	struct inode *root = d_inode(sb->s_root);
-	struct super_block *backing = fuse_backed(root)->dentry->d_sb;
-	struct fuse_backed_call call = {
-		.opcode = FUSE_SYNCFS,
-		.inode = root,
-	};
-	int route, err;
-
-	route = fuse_backed_route(&call);
-	if (route < 0)
-		return route;
-	if (route == FUSE_ROUTE_DAEMON) {
-		/* Only some servers are asked, and nothing was written out */
-		if (!get_fuse_conn_super(sb)->sync_fs)
-			return fuse_backed_refuse(root, FUSE_SYNCFS,
-						  FUSE_REFUSED_UNNAMED, -EIO);
-		return fuse_backed_answered(&call, fuse_send_syncfs(sb));
-	}
-
-	down_read(&backing->s_umount);
-	err = sync_filesystem(backing);
-	up_read(&backing->s_umount);
-	return fuse_backed_done(&call, err);
 }
 
 const struct inode_operations fuse_backed_dir_iops = {

@@ -123,7 +123,7 @@ int fuse_backed_check_context(struct fs_context *fsc)
 /**
  * fuse_backed_conn_new - make what a connection needs to have backed inodes
  *
- * Return: all zero, NULL if out of memory
+ * Return: an empty one, NULL if out of memory
  */
 struct fuse_backed_conn *fuse_backed_conn_new(void)
 {
@@ -135,6 +135,7 @@ struct fuse_backed_conn *fuse_backed_conn_new(void)
 	fbc->stats = __alloc_percpu_gfp(sizeof(*fbc->stats) * FUSE_BACKED_NR_OPS,
 					__alignof__(*fbc->stats),
 					GFP_KERNEL_ACCOUNT);
+	INIT_LIST_HEAD(&fbc->backings);
 	xa_init(&fbc->named);
 	mutex_init(&fbc->named_lock);
 	if (fbc->stats && !percpu_counter_init(&fbc->files, 0, GFP_KERNEL_ACCOUNT))
@@ -186,7 +187,7 @@ int fuse_backed_fill_super(struct super_block *sb, struct fuse_fs_context *ctx)
 	smp_store_release(&fc->backed, fbc);
 
 	/* On failure, fuse_backed_umount() and fuse_backed_conn_free() follow */
-	what.fb = fuse_backing_new(ctx->backing, FUSE_BACKING_ALL_OPS);
+	what.fb = fuse_backing_new(fbc, ctx->backing, FUSE_BACKING_ALL_OPS);
 	if (!what.fb)
 		return -ENOMEM;
 
@@ -240,6 +241,7 @@ void fuse_backed_umount(struct fuse_conn *fc)
 	root = fc->backed->root;
 	fc->backed->root = NULL;
 	spin_unlock(&fc->lock);
+	fuse_backing_unlist_all(fc->backed);
 	fuse_backing_put(root);
 }
 

@@ -136,8 +136,15 @@ bool fuse_backed_spells(const struct dentry *backing)
 	return !(backing->d_flags & (DCACHE_OP_HASH | DCACHE_OP_COMPARE));
 }
 
-/* Returns the backing's dentry for a name, which may be negative. */
-static struct dentry *fuse_backed_find(struct inode *dir, const struct qstr *name)
+/**
+ * fuse_backed_find - look up a name on the backing
+ * @dir: backed directory
+ * @name: name in it
+ *
+ * Return: the backing's dentry, which may be negative; -EOPNOTSUPP names have several
+ * spellings, -EREMOTE something would have to be mounted there, or what the backing says
+ */
+struct dentry *fuse_backed_find(struct inode *dir, const struct qstr *name)
 {
 	const struct fuse_backed *fbk = fuse_backed(dir);
 	struct dentry *backing;

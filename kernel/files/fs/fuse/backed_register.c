@@ -15,6 +15,7 @@
 
 /**
  * fuse_backing_new - make a registration
+ * @fbc: connection that is mounted, or is being mounted
  * @file: what is registered; a reference is taken
  * @ops: opcodes that it serves, not 0
  *
@@ -22,7 +23,8 @@
  *
  * Return: a registration with one reference, NULL if out of memory
  */
-struct fuse_backing *fuse_backing_new(struct file *file, u64 ops)
+struct fuse_backing *fuse_backing_new(struct fuse_backed_conn *fbc,
+				      struct file *file, u64 ops)
 {
 	struct fuse_backing *fb = kzalloc_obj(*fb, GFP_KERNEL_ACCOUNT);
 	struct cred *cred = prepare_creds();
@@ -41,6 +43,7 @@ struct fuse_backing *fuse_backing_new(struct file *file, u64 ops)
 	fb->cred = cred;
 	fb->ops = ops;
 	refcount_set(&fb->count, 1);
+	fuse_backing_list(fbc, fb);
 	return fb;
 }
 
@@ -138,7 +141,7 @@ static int fuse_backing_add(struct fuse_conn *fc, struct file *file, u64 ops)
 {
 	struct fuse_mount *fm = list_first_entry(&fc->mounts, struct fuse_mount,
 						 fc_entry);
-	struct fuse_backing *fb = fuse_backing_new(file, ops);
+	struct fuse_backing *fb = fuse_backing_new(fc->backed, file, ops);
 	int id;
 
 	if (!fb)

@@ -5,6 +5,9 @@
  * What the caller meant is the inode that its path walk found. The name is looked
  * up once more under the lock of the backing's directory; if something else has
  * it by now, that is not touched, and ESTALE makes the VFS walk the path anew.
+ *
+ * Whoever has a delegation of what is changed is waited for without the backing's
+ * locks, so the look is taken again after that.
  */
 
 #include "backed.h"
@@ -34,7 +37,8 @@ static int fuse_backed_may_remove(const struct fuse_backed *dir,
 }
 
 static int fuse_backed_remove_backing(const struct fuse_backed *dir,
-				      const struct dentry *entry, bool isdir)
+				      const struct dentry *entry, bool isdir,
+				      struct delegated_inode *delegated)
 {
 	const struct qstr *name = &entry->d_name;
 	struct mnt_idmap *idmap = mnt_idmap(dir->fb->mnt);
@@ -49,9 +53,9 @@ static int fuse_backed_remove_backing(const struct fuse_backed *dir,
 	if (!fuse_backed_is_same(victim, d_inode(entry)))
 		err = -ESTALE;
 	else if (isdir)
-		err = vfs_rmdir(idmap, d_inode(dir->dentry), victim, NULL);
+		err = vfs_rmdir(idmap, d_inode(dir->dentry), victim, delegated);
 	else
-		err = vfs_unlink(idmap, d_inode(dir->dentry), victim, NULL);
+		err = vfs_unlink(idmap, d_inode(dir->dentry), victim, delegated);
 	end_removing(victim);
 	return err;
 }
@@ -81,6 +85,7 @@ static int fuse_backed_remove_daemon(struct fuse_backed_call *call,
 static int fuse_backed_remove(struct inode *dir, struct dentry *entry, u32 opcode)
 {
 	const struct fuse_backed *fbk = fuse_backed(dir);
+	struct delegated_inode delegated = {};
 	struct fuse_backed_call call = {
 		.opcode = opcode,
 		.inode = d_inode(entry),
@@ -105,8 +110,12 @@ static int fuse_backed_remove(struct inode *dir, struct dentry *entry, u32 opcod
 	if (err)
 		return err;
 
-	scoped_with_creds(fbk->fb->cred)
-		err = fuse_backed_remove_backing(fbk, entry, opcode == FUSE_RMDIR);
+	do {
+		scoped_with_creds(fbk->fb->cred)
+			err = fuse_backed_remove_backing(fbk, entry,
+							 opcode == FUSE_RMDIR,
+							 &delegated);
+	} while (fuse_backed_undelegated(&delegated, &err));
 	mnt_drop_write(fbk->fb->mnt);
 	if (err == -ESTALE)
 		fuse_backed_refuse(dir, opcode, FUSE_REFUSED_CHANGED, err);
@@ -130,13 +139,15 @@ static int fuse_backed_rename_backing(const struct fuse_backed *olddir,
 				      const struct dentry *oldent,
 				      const struct fuse_backed *newdir,
 				      const struct dentry *newent,
-				      unsigned int flags)
+				      unsigned int flags,
+				      struct delegated_inode *delegated)
 {
 	const struct qstr *oldname = &oldent->d_name, *newname = &newent->d_name;
 	struct renamedata rd = {
 		.mnt_idmap = mnt_idmap(olddir->fb->mnt),
 		.old_parent = olddir->dentry,
 		.new_parent = newdir->dentry,
+		.delegated_inode = delegated,
 		.flags = flags,
 	};
 	int err;
@@ -215,6 +226,7 @@ int fuse_backed_rename(struct mnt_idmap *idmap, struct inode *olddir,
 		.in = &in,
 		.args = &args,
 	};
+	struct delegated_inode delegated = {};
 	int route, err;
 
 	route = fuse_backed_route(&call);
@@ -230,10 +242,14 @@ int fuse_backed_rename(struct mnt_idmap *idmap, struct inode *olddir,
 	if (err)
 		return err;
 
-	scoped_with_creds(fb->cred)
-		err = fuse_backed_rename_backing(fuse_backed(olddir), oldent,
-						 fuse_backed(newdir), newent,
-						 flags);
+	do {
+		scoped_with_creds(fb->cred)
+			err = fuse_backed_rename_backing(fuse_backed(olddir),
+							 oldent,
+							 fuse_backed(newdir),
+							 newent, flags,
+							 &delegated);
+	} while (fuse_backed_undelegated(&delegated, &err));
 	mnt_drop_write(fb->mnt);
 	if (err == -ESTALE)
 		fuse_backed_refuse(olddir, FUSE_RENAME2, FUSE_REFUSED_CHANGED,

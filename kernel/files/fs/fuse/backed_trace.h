@@ -16,11 +16,9 @@
 	EM(FUSE_REFUSED_DAEMONS,	"daemons")			\
 	EM(FUSE_REFUSED_ACROSS,		"across")			\
 	EM(FUSE_REFUSED_CHANGED,	"changed")			\
-	EM(FUSE_REFUSED_UNSEEN,		"unseen")			\
 	EM(FUSE_REFUSED_SPELLINGS,	"spellings")			\
 	EM(FUSE_REFUSED_AUTOMOUNT,	"automount")			\
 	EM(FUSE_REFUSED_LOOP,		"loop")				\
-	EM(FUSE_REFUSED_ACL,		"acl")				\
 	EM(FUSE_REFUSED_MOUNT_FLAGS,	"mount_flags")			\
 	EMe(FUSE_REFUSED_FILES,		"files")
 

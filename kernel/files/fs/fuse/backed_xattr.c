@@ -210,12 +210,45 @@ ssize_t fuse_backed_listxattr(struct dentry *entry, char *list, size_t size)
 }
 
 /*
- * The ids in an ACL are as the backing's file system has them. On an idmapped
- * mount they would not be what the caller sees as owners.
+ * The ids in an ACL are the backing's file system's. Make of them what the mount of
+ * the backing makes of owners; one that it does not map becomes nobody's.
  */
-static bool fuse_backed_acl_works(const struct fuse_backed *fbk)
+static void fuse_backed_map_acl(struct mnt_idmap *idmap, const struct inode *real,
+				struct posix_acl *acl)
 {
-	return IS_ENABLED(CONFIG_FS_POSIX_ACL) && !is_idmapped_mnt(fbk->fb->mnt);
+	struct user_namespace *fs_ns = i_user_ns(real);
+	struct posix_acl_entry *pa, *pe;
+
+	FOREACH_ACL_ENTRY(pa, acl, pe) {
+		if (pa->e_tag == ACL_USER)
+			pa->e_uid = vfsuid_into_kuid(make_vfsuid(idmap, fs_ns,
+								 pa->e_uid));
+		else if (pa->e_tag == ACL_GROUP)
+			pa->e_gid = vfsgid_into_kgid(make_vfsgid(idmap, fs_ns,
+								 pa->e_gid));
+	}
+}
+
+/*
+ * An ACL as it is seen here. What the backing returns is what it has cached for all
+ * its mounts, so it is a copy that is changed. Takes over the caller's reference.
+ */
+static struct posix_acl *fuse_backed_seen_acl(const struct fuse_backed *fbk,
+					      struct posix_acl *acl)
+{
+	struct mnt_idmap *idmap = mnt_idmap(fbk->fb->mnt);
+	struct posix_acl *seen;
+
+	if (likely(idmap == &nop_mnt_idmap) || IS_ERR_OR_NULL(acl))
+		return acl;
+
+	seen = posix_acl_clone(acl, GFP_KERNEL);
+	posix_acl_release(acl);
+	if (!seen)
+		return ERR_PTR(-ENOMEM);
+
+	fuse_backed_map_acl(idmap, d_inode(fbk->dentry), seen);
+	return seen;
 }
 
 /*
@@ -233,14 +266,14 @@ struct posix_acl *fuse_backed_get_inode_acl(struct inode *inode, int type,
 		return ERR_PTR(-ECHILD);
 	if (!IS_POSIXACL(real))
 		return NULL;
-	if (!fuse_backed_acl_works(fbk))
-		return ERR_PTR(-EOPNOTSUPP);
+	/* A copy needs memory */
 	if (rcu)
-		return get_cached_acl_rcu(real, type);
+		return mnt_idmap(fbk->fb->mnt) == &nop_mnt_idmap ?
+			get_cached_acl_rcu(real, type) : ERR_PTR(-ECHILD);
 
 	scoped_with_creds(fbk->fb->cred)
 		acl = get_inode_acl(real, type);
-	return acl;
+	return fuse_backed_seen_acl(fbk, acl);
 }
 
 struct posix_acl *fuse_backed_get_acl(struct mnt_idmap *idmap,
@@ -259,11 +292,6 @@ struct posix_acl *fuse_backed_get_acl(struct mnt_idmap *idmap,
 	struct posix_acl *acl;
 	int err;
 
-	if (!fuse_backed_acl_works(fbk))
-		return ERR_PTR(fuse_backed_refuse(inode, FUSE_GETXATTR,
-						  FUSE_REFUSED_ACL,
-						  -EOPNOTSUPP));
-
 	err = fuse_backed_route(&call);
 	if (err < 0)
 		return ERR_PTR(err);
@@ -274,6 +302,7 @@ struct posix_acl *fuse_backed_get_acl(struct mnt_idmap *idmap,
 		scoped_with_creds(fbk->fb->cred)
 			acl = vfs_get_acl(mnt_idmap(fbk->fb->mnt), fbk->dentry,
 					  args.text);
+		acl = fuse_backed_seen_acl(fbk, acl);
 		fuse_backed_account(&call, PTR_ERR_OR_ZERO(acl));
 	}
 	err = fuse_backed_answered(&call, PTR_ERR_OR_ZERO(acl));
@@ -286,16 +315,28 @@ struct posix_acl *fuse_backed_get_acl(struct mnt_idmap *idmap,
 	return ERR_PTR(err < 0 ? err : -EIO);
 }
 
+/*
+ * The VFS maps the ids where they stand, and the caller goes on with its ACL. Ids that
+ * the mount of the backing does not map are EINVAL.
+ */
 static int fuse_backed_change_acl(const struct fuse_backed *fbk,
 				  struct posix_acl *acl, const char *name)
 {
 	struct mnt_idmap *idmap = mnt_idmap(fbk->fb->mnt);
+	struct posix_acl *mapped = NULL;
+	int err;
 
-	scoped_with_creds(fbk->fb->cred) {
-		if (!acl)
-			return vfs_remove_acl(idmap, fbk->dentry, name);
-		return vfs_set_acl(idmap, fbk->dentry, name, acl);
+	if (acl && idmap != &nop_mnt_idmap) {
+		mapped = posix_acl_clone(acl, GFP_KERNEL);
+		if (!mapped)
+			return -ENOMEM;
 	}
+
+	scoped_with_creds(fbk->fb->cred)
+		err = acl ? vfs_set_acl(idmap, fbk->dentry, name, mapped ?: acl) :
+			    vfs_remove_acl(idmap, fbk->dentry, name);
+	posix_acl_release(mapped);
+	return err;
 }
 
 /*
@@ -329,10 +370,6 @@ int fuse_backed_set_acl(struct mnt_idmap *idmap, struct dentry *entry,
 		.args = &args,
 	};
 	int err;
-
-	if (!fuse_backed_acl_works(fbk))
-		return fuse_backed_refuse(inode, call.opcode, FUSE_REFUSED_ACL,
-					  -EOPNOTSUPP);
 
 	fuse_backed_copyattr(inode);
 	if (!inode_owner_or_capable(idmap, inode))
