@@ -308,7 +308,7 @@ int fuse_bpf_open_dir(const char *path);
  * struct fuse_bpf_attach_opts - where a filter is attached
  * @sz: size of this structure
  * @flags: %FUSE_FILTER_BEFORE, %FUSE_FILTER_AFTER, %FUSE_FILTER_FAIL_OPEN,
- *	%FUSE_FILTER_DIRECTORY
+ *	%FUSE_FILTER_DIRECTORY, %FUSE_FILTER_BY_REPLY
  * @relative_id: attachment that the order refers to; 0: all of them
  */
 struct fuse_bpf_attach_opts {
@@ -318,7 +318,8 @@ struct fuse_bpf_attach_opts {
 };
 
 /**
- * fuse_bpf_attach - attach a filter to a mount, or to a directory and all below it
+ * fuse_bpf_attach - attach a filter to a mount, to a directory and all below it, or to
+ * the nodes that replies name it for
  * @fd: mounted FUSE device, or a directory of the mount; with %FUSE_FILTER_DIRECTORY
  *	the directory that is meant
  * @filter_fd: BPF link or map of a struct fuse_filter_ops that is registered, which
@@ -330,10 +331,15 @@ struct fuse_bpf_attach_opts {
  * The mount keeps the filter's programs, but not its link: pin the link, or keep
  * it open.
  *
+ * With %FUSE_FILTER_BY_REPLY, nothing is asked until the daemon puts @id into
+ * fuse_entry_backing_out.filter_id of a reply, see fuse_bpf_build_reply(). Where the
+ * kernel has no %FUSE_BPF_FILTER_REPLIES, this is -EINVAL.
+ *
  * Return: 0; -EPERM no CAP_SYS_ADMIN, -EBADF @filter_fd is neither link nor map,
- * -EINVAL it is of another type, or @fd is a device where a directory is needed,
+ * -EINVAL it is of another type, @fd is a device where a directory is needed, or the
+ * flags do not go together,
  * -ENOENT it is not registered or there is no attachment @opts->relative_id, -EEXIST
- * it is attached to this mount or directory, -ENOSPC %FUSE_FILTER_MAX filters are,
+ * it is attached to the same already, -ENOSPC %FUSE_FILTER_MAX filters are,
  * -EOPNOTSUPP the kernel has no filters, or the directory is on a mount that the
  * daemon made within its own
  */
@@ -352,7 +358,7 @@ int fuse_bpf_detach(int fd, __u32 id);
 
 /**
  * fuse_bpf_list - list the filters of a mount in the order in which they are asked,
- * and then those of its directories
+ * and then those of its directories and those that replies bind
  * @fd: mounted FUSE device, or a directory of the mount
  * @filters: out: array of @nr elements, may be NULL if @nr is 0
  * @nr: elements in the array; %FUSE_FILTER_MAX is enough for the mount's own, and as

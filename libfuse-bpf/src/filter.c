@@ -11,7 +11,8 @@
 
 static void explain_attach(int err, __u32 flags, __u32 relative_id)
 {
-	const char *where = flags & FUSE_FILTER_DIRECTORY ? "directory" : "mount";
+	const char *where = flags & FUSE_FILTER_DIRECTORY ? "directory" :
+			    flags & FUSE_FILTER_BY_REPLY ? "mount's replies" : "mount";
 
 	switch (err) {
 	case -EPERM:
@@ -21,7 +22,8 @@ static void explain_attach(int err, __u32 flags, __u32 relative_id)
 		fuse_bpf_log("the filter is given by neither a BPF link nor a BPF map");
 		break;
 	case -EINVAL:
-		fuse_bpf_log("the BPF link or map is not of a struct fuse_filter_ops");
+		fuse_bpf_log("the BPF link or map is not of a struct fuse_filter_ops, or the "
+			     "flags do not go together or are not known to the kernel");
 		break;
 	case -ENOENT:
 		if (relative_id)

@@ -107,6 +107,8 @@ command_line() {
 	fails 2 "FILE is missing" attach "$VIEW" obj || return
 	fails 2 "PATH is missing" attach "$VIEW" obj "$obj" dir || return
 	fails 2 "the order is given twice" attach "$VIEW" obj "$obj" first last || return
+	fails 2 "by_reply and dir exclude each other" attach "$VIEW" obj "$obj" by_reply dir in || return
+	fails 2 "with by_reply there is no order" attach "$VIEW" obj "$obj" first by_reply || return
 	fails 2 "pin goes with obj FILE only" attach "$VIEW" map id 1 pin /x || return
 	fails 2 "'x' is no id" attach "$VIEW" obj "$obj" before x || return
 	fails 2 "ID or name NAME is missing" detach "$VIEW" || return
@@ -128,6 +130,7 @@ command_line() {
 features() {
 	ok feature && is 'd["abi"] >= 2 and d["filters"]["available"]' || return
 	is 'd["filter_plain"]["available"] and d["filter_dirs"]["available"]' || return
+	is 'd["filter_replies"]["available"]' || return
 	is '"DIRENT" in d["prefilter_ops"] and "LOOKUP" in d["postfilter_ops"]'
 }
 
@@ -239,6 +242,16 @@ directories() {
 	hidden "$VIEW/out/file" && ok umount "$VIEW" && is 'len(d["pins_removed"])' 2
 }
 
+# No reply names the filter: it is there, and asked about nothing.
+by_reply() {
+	ok attach "$VIEW" obj "$BPF/hide.bpf.o" by_reply set hide_names secret && is 'd["dir"]' None || return
+	shown "$VIEW/secret" && shown "$VIEW/in/secret" || return
+	ok ls "$VIEW" && is 'd[0]["filters"][0]["by_reply"] and d[0]["filters"][0]["nodes"] == 0' || return
+	is 'd[0]["filters"][0]["runs"]' 0 && "$FB" ls "$VIEW" | grep -q "by_reply nodes 0" || return
+	fails 1 "attached to this mount's replies already" attach "$VIEW" pinned "$PINS"/hide-* by_reply || return
+	ok detach "$VIEW" name hide && is 'len(d["pins_removed"])' 1
+}
+
 plain() {
 	plain_mount "$BACK" "$PLAIN" || return
 	ok ls && is 'len(d)' 1 && ok ls "$PLAIN" && is 'd[0]["backed"]' False || return
@@ -345,6 +358,7 @@ run tool.mount_with_filters mount_with_filters
 run tool.order_and_sources order_and_sources
 run tool.elements elements
 run tool.directories directories
+run tool.by_reply by_reply
 run tool.plain plain
 run tool.daemon_that_hangs daemon_that_hangs
 run tool.replacing replacing

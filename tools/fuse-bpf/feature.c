@@ -71,6 +71,8 @@ static void show_query(struct json_object *result, const struct fuse_bpf_query *
 		     "filters are for whole mounts only");
 	show_feature(result, "filter_asks", query->features & FUSE_BPF_FILTER_ASKS,
 		     "filters cannot have the daemon asked");
+	show_feature(result, "filter_replies", query->features & FUSE_BPF_FILTER_REPLIES,
+		     "replies cannot name filters");
 	snprintf(number, sizeof(number), "%u", query->filter_max);
 	add_number(result, "filter_max", query->filter_max);
 	show_row("filter_max", "%s", number);

@@ -198,11 +198,11 @@ static int parse_source(struct args *args, struct filter *filter)
 /* One word of what may follow, with its arguments. */
 static int parse_option(struct args *args, struct filter *filter)
 {
-	enum { BEFORE, AFTER, FIRST, LAST, FAIL_OPEN, DIR, PIN, SET };
+	enum { BEFORE, AFTER, FIRST, LAST, FAIL_OPEN, BY_REPLY, DIR, PIN, SET };
 	static const char *const words[] = {
 		[BEFORE] = "before", [AFTER] = "after", [FIRST] = "first", [LAST] = "last",
-		[FAIL_OPEN] = "fail_open", [DIR] = "dir", [PIN] = "pin", [SET] = "set",
-		[SET + 1] = NULL,
+		[FAIL_OPEN] = "fail_open", [BY_REPLY] = "by_reply", [DIR] = "dir",
+		[PIN] = "pin", [SET] = "set", [SET + 1] = NULL,
 	};
 	int word = args_keyword(args, words);
 
@@ -210,6 +210,10 @@ static int parse_option(struct args *args, struct filter *filter)
 		return USAGE;
 	if (word == FAIL_OPEN) {
 		filter->flags |= FUSE_FILTER_FAIL_OPEN;
+		return DONE;
+	}
+	if (word == BY_REPLY) {
+		filter->flags |= FUSE_FILTER_BY_REPLY;
 		return DONE;
 	}
 	if (word == DIR) {
@@ -236,6 +240,17 @@ static int parse_option(struct args *args, struct filter *filter)
 	default:
 		return filter_element_add(filter, args);
 	}
+}
+
+static int check_place(const struct filter *filter)
+{
+	if (!(filter->flags & FUSE_FILTER_BY_REPLY))
+		return DONE;
+	if (filter->dir)
+		return p_usage("attach: by_reply and dir exclude each other");
+	if (filter->flags & (FUSE_FILTER_BEFORE | FUSE_FILTER_AFTER))
+		return p_usage("attach: with by_reply there is no order");
+	return DONE;
 }
 
 static int attach_to(const char *mountpoint, struct filter *filter)
@@ -268,6 +283,8 @@ int do_attach(struct args *args)
 	ret = parse_source(args, &filter);
 	while (!ret && args->argc)
 		ret = parse_option(args, &filter);
+	if (!ret)
+		ret = check_place(&filter);
 	if (!ret)
 		ret = attach_to(mountpoint, &filter);
 	free(filter.elements);

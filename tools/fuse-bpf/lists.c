@@ -69,6 +69,8 @@ static struct json_object *filter_json(const struct fuse_filter_info *info)
 		add_number(obj, "dir", info->dir);
 	else
 		json_object_object_add(obj, "dir", NULL);
+	add_bool(obj, "by_reply", info->flags & FUSE_FILTER_BY_REPLY);
+	add_number(obj, "nodes", info->nodes);
 	json_object_object_add(obj, "ops", ops_json(info->ops));
 	json_object_object_add(obj, "post_ops", ops_json(info->post_ops));
 	add_bool(obj, "fail_open", info->flags & FUSE_FILTER_FAIL_OPEN);
@@ -100,6 +102,8 @@ void filters_print(const struct fuse_filter_info *infos, int nr)
 		       (uint64_t)infos[i].denied);
 		if (infos[i].flags & FUSE_FILTER_DIRECTORY)
 			p_text(" dir inode %" PRIu64, (uint64_t)infos[i].dir);
+		if (infos[i].flags & FUSE_FILTER_BY_REPLY)
+			p_text(" by_reply nodes %" PRIu64, (uint64_t)infos[i].nodes);
 		p_text("%s%s\n", infos[i].flags & FUSE_FILTER_FAIL_OPEN ? " fail_open" : "",
 		       infos[i].flags & FUSE_FILTER_DEAD ? " dead" : "");
 	}

@@ -7,22 +7,30 @@
  * contradicts is about another file that has got the same node id.
  */
 
-#include "backed.h"
 #include "dev.h"
+#include "filter.h"
 
 /**
  * struct fuse_entry_backing - what a reply says of a node's backing
  * @fb: the registration, NULL: none
+ * @bound: filter of the node and of what is below it, NULL: none
  * @tag: the daemon's name for it
  * @names: names below are the backing's
  * @keep: none of the above is said: the node stays what it is
  */
 struct fuse_entry_backing {
 	struct fuse_backing *fb;
+	struct fuse_filter_bound *bound;
 	u64 tag;
 	bool names;
 	bool keep;
 };
+
+static void fuse_entry_backing_put(const struct fuse_entry_backing *eb)
+{
+	fuse_backing_put(eb->fb);
+	fuse_filter_bound_put(eb->bound);
+}
 
 static bool fuse_backed_takes_entries(const struct fuse_conn *fc)
 {
@@ -88,7 +96,7 @@ bool fuse_backed_no_readdirplus(const struct fuse_conn *fc)
 
 static bool fuse_entry_backing_valid(const struct fuse_entry_backing_out *out)
 {
-	if (out->filter_id || out->reserved)
+	if (out->reserved)
 		return false;
 
 	switch (out->flags) {
@@ -97,7 +105,7 @@ static bool fuse_entry_backing_valid(const struct fuse_entry_backing_out *out)
 		return out->backing_id > 0;
 	case FUSE_BACKING_STOP:
 	case FUSE_BACKING_KEEP:
-		return !out->backing_id && !out->tag;
+		return !out->backing_id && !out->tag && !out->filter_id;
 	default:
 		return false;
 	}
@@ -121,23 +129,27 @@ static int fuse_entry_backing_find(struct fuse_conn *fc,
 				   struct fuse_entry_backing *eb)
 {
 	struct fuse_backing *fb = fuse_backing_lookup(fc, out->backing_id);
+	struct fuse_filter_bound *bound = ERR_PTR(-EIO);
 
-	if (entry->nodeid == FUSE_ROOT_ID || !fb ||
-	    fuse_backed_id_taken(fc, entry->nodeid) ||
-	    !fuse_entry_backing_fits(fb, entry, out)) {
+	if (entry->nodeid != FUSE_ROOT_ID && fb &&
+	    !fuse_backed_id_taken(fc, entry->nodeid) &&
+	    fuse_entry_backing_fits(fb, entry, out))
+		bound = fuse_filter_bound_get(fc, out->filter_id);
+	if (IS_ERR(bound)) {
 		fuse_backing_put(fb);
-		return -EIO;
+		return PTR_ERR(bound);
 	}
 
 	eb->fb = fb;
+	eb->bound = bound;
 	eb->tag = out->tag;
 	eb->names = out->flags & FUSE_BACKING_INHERIT;
 	return 0;
 }
 
 /*
- * Reads the optional part of a reply. On success, the caller must drop the
- * reference to @eb->fb.
+ * Reads the optional part of a reply. On success, the caller must call
+ * fuse_entry_backing_put().
  */
 static int fuse_entry_backing_parse(struct fuse_conn *fc,
 				    const struct fuse_args *args,
@@ -187,7 +199,8 @@ static bool fuse_entry_backing_same(const struct inode *inode,
 	if (!eb->fb)
 		return !fuse_inode_backed(inode);
 	return fuse_inode_backed(inode) && fbk->fb == eb->fb &&
-	       fbk->tag == eb->tag && fbk->names == eb->names;
+	       fbk->tag == eb->tag && fbk->names == eb->names &&
+	       fuse_filter_bound_same(inode, eb->bound);
 }
 
 static void fuse_entry_count_lookup(struct inode *inode)
@@ -239,6 +252,7 @@ retry:
 
 	if (inode_state_read_once(inode) & I_NEW) {
 		fuse_backed_init_inode(inode, &what);
+		fuse_filter_bind(inode, eb->bound);
 		inode->i_generation = entry->generation;
 		fuse_entry_count_lookup(inode);
 		unlock_new_inode(inode);
@@ -285,7 +299,7 @@ struct inode *fuse_entry_iget(struct super_block *sb, struct fuse_entry_out *ent
 
 	if (eb.fb) {
 		inode = fuse_entry_iget_backed(sb, entry, &eb);
-		fuse_backing_put(eb.fb);
+		fuse_entry_backing_put(&eb);
 		return inode ?: ERR_PTR(-ENOMEM);
 	}
 
@@ -317,7 +331,7 @@ bool fuse_entry_same_backing(struct inode *inode,
 		return false;
 
 	same = fuse_entry_backing_same(inode, &eb);
-	fuse_backing_put(eb.fb);
+	fuse_entry_backing_put(&eb);
 	return same;
 }
 

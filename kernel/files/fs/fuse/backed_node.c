@@ -4,7 +4,7 @@
  * attributes those of the backing, and letting go of the backing at eviction.
  */
 
-#include "backed.h"
+#include "filter.h"
 
 /*
  * A lookup holds the lock of a backed directory while it takes the lock of the
@@ -199,6 +199,7 @@ void fuse_backed_evict(struct inode *inode)
 	if (!fuse_inode_backed(inode))
 		return;
 
+	fuse_filter_unbind(inode);
 	fuse_backed_forget_id(inode);
 	dput(fbk->dentry);
 	fuse_backing_put(fbk->fb);

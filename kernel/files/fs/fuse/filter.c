@@ -16,24 +16,32 @@
 
 DEFINE_STATIC_KEY_FALSE(fuse_filter_key);
 
-/* Where the chain of a directory is kept, or that of the mount, @dir being NULL */
-static struct fuse_filter_chain __rcu **fuse_filter_slot(struct fuse_conn *fc,
-							 struct inode *dir)
+/* Where the chain is kept that a filter is in, or will be */
+static struct fuse_filter_chain __rcu **
+fuse_filter_slot(const struct fuse_filter *filter)
 {
-	return dir ? &get_fuse_inode(dir)->filters : &fc->filters;
+	if (filter->bound)
+		return &filter->bound->chain;
+	return filter->dir ? &get_fuse_inode(filter->dir)->filters :
+			     &filter->fc->filters;
+}
+
+static struct fuse_filter_chain *fuse_filter_chain(const struct fuse_filter *filter)
+{
+	return rcu_dereference_protected(*fuse_filter_slot(filter),
+					 lockdep_is_held(&fuse_filter_mutex));
 }
 
 /**
- * fuse_filter_chain - filters of a mount or a directory
+ * fuse_filter_mount_chain - filters of a mount
  * @fc: connection
- * @dir: directory, NULL: the mount
  *
  * Context: fuse_filter_mutex is held.
  * Return: the chain, or NULL
  */
-struct fuse_filter_chain *fuse_filter_chain(struct fuse_conn *fc, struct inode *dir)
+struct fuse_filter_chain *fuse_filter_mount_chain(struct fuse_conn *fc)
 {
-	return rcu_dereference_protected(*fuse_filter_slot(fc, dir),
+	return rcu_dereference_protected(fc->filters,
 					 lockdep_is_held(&fuse_filter_mutex));
 }
 
@@ -88,19 +96,19 @@ fuse_filter_sum_masks(const struct fuse_filter_chain *chain)
 }
 
 /*
- * Put @chain in the place of that of @dir, or of the mount, and free that one when
- * nobody uses it any more.
+ * Put @chain in the place of the one that @filter is in, or will be, and free that
+ * one when nobody uses it any more.
  */
-static void fuse_filter_replace(struct fuse_conn *fc, struct inode *dir,
+static void fuse_filter_replace(const struct fuse_filter *filter,
 				struct fuse_filter_chain *chain)
 {
-	struct fuse_filter_chain *old = fuse_filter_chain(fc, dir);
+	struct fuse_filter_chain *old = fuse_filter_chain(filter);
 
 	if (chain) {
 		chain->masks = fuse_filter_sum_masks(chain);
-		chain->gen = ++fc->filter_last_gen;
+		chain->gen = ++filter->fc->filter_last_gen;
 	}
-	rcu_assign_pointer(*fuse_filter_slot(fc, dir), chain);
+	rcu_assign_pointer(*fuse_filter_slot(filter), chain);
 	if (!old)
 		return;
 	fuse_filter_synchronize();
@@ -111,12 +119,13 @@ static void fuse_filter_free(struct fuse_filter *filter)
 {
 	list_del(&filter->list);
 	fuse_filter_reg_put(filter->reg);
+	fuse_filter_bound_put(filter->bound);
 	free_percpu(filter->counts);
 	kfree(filter);
 }
 
 /* Takes over the reference to @reg, also on failure. */
-static struct fuse_filter *fuse_filter_new(struct fuse_conn *fc,
+static struct fuse_filter *fuse_filter_new(struct fuse_conn *fc, struct inode *dir,
 					   struct fuse_filter_reg *reg, u32 flags)
 {
 	struct fuse_filter *filter;
@@ -129,11 +138,14 @@ static struct fuse_filter *fuse_filter_new(struct fuse_conn *fc,
 
 	filter->reg = reg;
 	filter->fc = fc;
+	filter->dir = dir;
 	INIT_LIST_HEAD(&filter->list);
-	filter->flags = flags & (FUSE_FILTER_FAIL_OPEN | FUSE_FILTER_DIRECTORY);
+	filter->flags = flags & ~(FUSE_FILTER_BEFORE | FUSE_FILTER_AFTER);
 	filter->counts = alloc_percpu_gfp(struct fuse_filter_counts,
 					  GFP_KERNEL_ACCOUNT);
-	if (!filter->counts) {
+	if (flags & FUSE_FILTER_BY_REPLY)
+		filter->bound = fuse_filter_bound_new();
+	if (!filter->counts || (flags & FUSE_FILTER_BY_REPLY && !filter->bound)) {
 		fuse_filter_free(filter);
 		return NULL;
 	}
@@ -156,13 +168,12 @@ static int fuse_filter_position(const struct fuse_filter_chain *chain,
 	return -ENOENT;
 }
 
-/* The chain of @dir, or of the mount, with one more filter in it */
+/* The chain that @filter will be in, with it */
 static struct fuse_filter_chain *
-fuse_filter_chain_with(struct fuse_conn *fc, struct inode *dir,
-		       struct fuse_filter *filter,
+fuse_filter_chain_with(struct fuse_filter *filter,
 		       const struct fuse_filter_attach *attach)
 {
-	struct fuse_filter_chain *old = fuse_filter_chain(fc, dir);
+	struct fuse_filter_chain *old = fuse_filter_chain(filter);
 	struct fuse_filter_chain *chain;
 	u32 nr = old ? old->nr : 0;
 	int pos;
@@ -189,18 +200,34 @@ fuse_filter_chain_with(struct fuse_conn *fc, struct inode *dir,
 	return chain;
 }
 
-static int fuse_filter_insert(struct fuse_conn *fc, struct inode *dir,
-			      struct fuse_filter *filter,
+/* Is the same filter there already for replies to bind? Of other kinds, the chain says. */
+static bool fuse_filter_bound_twice(const struct fuse_filter *filter)
+{
+	const struct fuse_filter *other;
+
+	if (!filter->bound)
+		return false;
+	list_for_each_entry(other, &filter->reg->attached, list) {
+		if (other->fc == filter->fc && other->bound)
+			return true;
+	}
+	return false;
+}
+
+static int fuse_filter_insert(struct fuse_filter *filter,
 			      const struct fuse_filter_attach *attach)
 {
+	struct fuse_conn *fc = filter->fc;
 	struct fuse_filter_chain *chain;
 	int err;
 
 	/* A daemon keeps its device open beyond the end of the mount */
 	if (fc->filters_ended)
 		return -ENODEV;
+	if (fuse_filter_bound_twice(filter))
+		return -EEXIST;
 
-	chain = fuse_filter_chain_with(fc, dir, filter, attach);
+	chain = fuse_filter_chain_with(filter, attach);
 	if (IS_ERR(chain))
 		return PTR_ERR(chain);
 
@@ -211,13 +238,13 @@ static int fuse_filter_insert(struct fuse_conn *fc, struct inode *dir,
 		return err;
 	}
 
-	if (dir) {
-		ihold(dir);
-		filter->dir = dir;
-		WRITE_ONCE(fc->filter_dirs, fc->filter_dirs + 1);
+	if (filter->dir) {
+		ihold(filter->dir);
+		atomic_inc(&fc->filter_dirs);
 	}
+	WRITE_ONCE(fc->filter_count, fc->filter_count + 1);
 	list_add(&filter->list, &filter->reg->attached);
-	fuse_filter_replace(fc, dir, chain);
+	fuse_filter_replace(filter, chain);
 	return 0;
 }
 
@@ -225,9 +252,13 @@ static int fuse_filter_check_attach(struct fuse_conn *fc, struct inode *dir,
 				    const struct fuse_filter_attach *attach)
 {
 	const u32 order = FUSE_FILTER_BEFORE | FUSE_FILTER_AFTER;
+	const u32 kind = FUSE_FILTER_DIRECTORY | FUSE_FILTER_BY_REPLY;
 
-	if (attach->flags & ~(order | FUSE_FILTER_FAIL_OPEN | FUSE_FILTER_DIRECTORY) ||
-	    (attach->flags & order) == order)
+	if (attach->flags & ~(order | kind | FUSE_FILTER_FAIL_OPEN) ||
+	    (attach->flags & order) == order || (attach->flags & kind) == kind)
+		return -EINVAL;
+	/* A node has one such filter, so there is no order among them */
+	if (attach->flags & FUSE_FILTER_BY_REPLY && attach->flags & order)
 		return -EINVAL;
 	if (attach->relative_id && !(attach->flags & order))
 		return -EINVAL;
@@ -269,8 +300,8 @@ int fuse_filter_attach(struct fuse_conn *fc, struct inode *dir,
 	static_branch_inc(&fuse_filter_key);
 
 	scoped_guard(mutex, &fuse_filter_mutex) {
-		filter = fuse_filter_new(fc, reg, attach->flags);
-		err = filter ? fuse_filter_insert(fc, dir, filter, attach) : -ENOMEM;
+		filter = fuse_filter_new(fc, dir, reg, attach->flags);
+		err = filter ? fuse_filter_insert(filter, attach) : -ENOMEM;
 		if (!err)
 			attach->id = filter->id;
 		else if (filter)
@@ -285,7 +316,7 @@ int fuse_filter_attach(struct fuse_conn *fc, struct inode *dir,
 static struct fuse_filter_chain *
 fuse_filter_chain_without(const struct fuse_filter *filter)
 {
-	struct fuse_filter_chain *old = fuse_filter_chain(filter->fc, filter->dir);
+	struct fuse_filter_chain *old = fuse_filter_chain(filter);
 	struct fuse_filter_chain *chain;
 	u32 i, pos = 0;
 
@@ -301,6 +332,15 @@ fuse_filter_chain_without(const struct fuse_filter *filter)
 			chain->filters[pos++] = old->filters[i];
 	}
 	return chain;
+}
+
+/* Nobody has to walk up any more because of @filter. */
+static void fuse_filter_uncount(const struct fuse_filter *filter)
+{
+	if (filter->dir)
+		atomic_dec(&filter->fc->filter_dirs);
+	else if (filter->bound)
+		fuse_filter_bound_end(filter->fc, filter->bound);
 }
 
 /* Returns the directory that the filter was attached to, to be put. */
@@ -322,9 +362,9 @@ static struct inode *fuse_filter_remove(struct fuse_conn *fc, u32 id)
 
 	dir = filter->dir;
 	xa_erase(&fc->filter_ids, id);
-	fuse_filter_replace(fc, dir, chain);
-	if (dir)
-		WRITE_ONCE(fc->filter_dirs, fc->filter_dirs - 1);
+	WRITE_ONCE(fc->filter_count, fc->filter_count - 1);
+	fuse_filter_replace(filter, chain);
+	fuse_filter_uncount(filter);
 	fuse_filter_free(filter);
 	return dir;
 }
@@ -372,7 +412,7 @@ void fuse_filter_update(struct fuse_filter_reg *reg, struct fuse_filter_prog *pr
 
 	/* Who finds the new callbacks must know that they may sleep */
 	list_for_each_entry(filter, &reg->attached, list) {
-		chain = fuse_filter_chain(filter->fc, filter->dir);
+		chain = fuse_filter_chain(filter);
 		masks = fuse_filter_masks_or(&chain->masks, &prog->masks);
 		fuse_filter_masks_set(&chain->masks, &masks);
 	}
@@ -381,7 +421,7 @@ void fuse_filter_update(struct fuse_filter_reg *reg, struct fuse_filter_prog *pr
 	fuse_filter_synchronize();
 
 	list_for_each_entry(filter, &reg->attached, list) {
-		chain = fuse_filter_chain(filter->fc, filter->dir);
+		chain = fuse_filter_chain(filter);
 		masks = fuse_filter_sum_masks(chain);
 		fuse_filter_masks_set(&chain->masks, &masks);
 	}
@@ -409,15 +449,15 @@ static struct fuse_filter_chain *fuse_filter_unpublish(struct fuse_conn *fc)
 
 	fc->filters_ended = true;
 	xa_for_each(&fc->filter_ids, id, filter) {
-		chain = fuse_filter_chain(fc, filter->dir);
+		chain = fuse_filter_chain(filter);
+		fuse_filter_uncount(filter);
 		/* The other filters of the chain find it gone */
 		if (!chain)
 			continue;
-		RCU_INIT_POINTER(*fuse_filter_slot(fc, filter->dir), NULL);
+		RCU_INIT_POINTER(*fuse_filter_slot(filter), NULL);
 		chain->next = all;
 		all = chain;
 	}
-	WRITE_ONCE(fc->filter_dirs, 0);
 	return all;
 }
 
@@ -427,6 +467,7 @@ static void fuse_filter_end_one(struct fuse_filter *filter)
 
 	scoped_guard(mutex, &fuse_filter_mutex) {
 		xa_erase(&filter->fc->filter_ids, filter->id);
+		WRITE_ONCE(filter->fc->filter_count, filter->fc->filter_count - 1);
 		fuse_filter_free(filter);
 	}
 	iput(dir);
@@ -471,7 +512,8 @@ void fuse_filter_query(struct fuse_bpf_query *query)
 
 	fuse_filter_all_ops(&masks);
 	query->features |= FUSE_BPF_FILTERS | FUSE_BPF_FILTER_PLAIN |
-			   FUSE_BPF_FILTER_DIRS | FUSE_BPF_FILTER_ASKS;
+			   FUSE_BPF_FILTER_DIRS | FUSE_BPF_FILTER_ASKS |
+			   FUSE_BPF_FILTER_REPLIES;
 	query->filter_max = FUSE_FILTER_MAX;
 	query->prefilter_ops[0] = masks.pre;
 	query->postfilter_ops[0] = masks.post;

@@ -6,8 +6,11 @@
 #define _FS_FUSE_FILTER_H
 
 #include "backed.h"
+#include <linux/err.h>
 #include <linux/fuse_filter.h>
 #include <linux/jump_label.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
 
 /**
  * struct fuse_filter_ranges - byte ranges that read as zero
@@ -76,6 +79,8 @@ struct fuse_filter_args {
 	struct fuse_filter_ranges *ranges;
 	u32 *add_open_flags;
 };
+
+struct fuse_filter_bound;
 
 /* filter_list.c */
 extern const struct file_operations fuse_filters_fops;
@@ -184,9 +189,10 @@ struct fuse_filter_reg {
  * @reg: the registered filter
  * @list: entry in &fuse_filter_reg.attached
  * @fc: the connection
- * @dir: the directory, which is kept for as long; NULL: the mount
+ * @dir: the directory, which is kept for as long; NULL: the mount, or nodes
+ * @bound: what nodes are bound to by replies, NULL: the mount or a directory
  * @id: of the attachment
- * @flags: %FUSE_FILTER_FAIL_OPEN
+ * @flags: %FUSE_FILTER_FAIL_OPEN, %FUSE_FILTER_DIRECTORY, %FUSE_FILTER_BY_REPLY
  * @counts: callbacks made for this connection
  */
 struct fuse_filter {
@@ -194,6 +200,7 @@ struct fuse_filter {
 	struct list_head list;
 	struct fuse_conn *fc;
 	struct inode *dir;
+	struct fuse_filter_bound *bound;
 	u32 id;
 	u32 flags;
 	struct fuse_filter_counts __percpu *counts;
@@ -224,12 +231,34 @@ struct fuse_filter_chain {
 	struct fuse_filter *filters[] __counted_by(nr);
 };
 
+/**
+ * struct fuse_filter_bound - what nodes have of a filter that replies bind them to
+ * @chain: a chain of this filter only, NULL after detach
+ * @refs: the attachment's reference, the nodes', and those of replies being read
+ * @lock: protects @nodes and @ended
+ * @nodes: nodes that are bound, of no meaning after detach
+ * @ended: the filter was detached
+ * @rcu: frees it; a path walk under RCU may have found it at a node
+ *
+ * The filter does not know its nodes, so it need not keep them: detach takes the
+ * chain away from where all of them find it.
+ */
+struct fuse_filter_bound {
+	struct fuse_filter_chain __rcu *chain;
+	refcount_t refs;
+	spinlock_t lock;
+	u32 nodes;
+	bool ended;
+	struct rcu_head rcu;
+};
+
 /* Chains that one call can be asked about: the mount's, and those of directories */
 #define FUSE_FILTER_MAX_CHAINS 9
 
 /**
  * struct fuse_filter_set - all chains that a call is asked about
- * @chains: the mount's first, then those of directories from the inside out
+ * @chains: the mount's first, then those of directories and bound nodes from the
+ *	inside out
  * @nr: number of chains
  * @filters: number of filters in them
  * @masks: union of the chains' masks
@@ -256,7 +285,17 @@ int fuse_filter_detach(struct fuse_conn *fc, u32 id);
 void fuse_filter_update(struct fuse_filter_reg *reg, struct fuse_filter_prog *prog);
 void fuse_filter_end(struct fuse_conn *fc);
 void fuse_filter_query(struct fuse_bpf_query *query);
-struct fuse_filter_chain *fuse_filter_chain(struct fuse_conn *fc, struct inode *dir);
+struct fuse_filter_chain *fuse_filter_mount_chain(struct fuse_conn *fc);
+
+/* filter_bound.c */
+struct fuse_filter_bound *fuse_filter_bound_new(void);
+void fuse_filter_bound_end(struct fuse_conn *fc, struct fuse_filter_bound *bound);
+struct fuse_filter_bound *fuse_filter_bound_get(struct fuse_conn *fc, u32 id);
+void fuse_filter_bound_put(struct fuse_filter_bound *bound);
+bool fuse_filter_bound_same(const struct inode *inode,
+			    const struct fuse_filter_bound *bound);
+void fuse_filter_bind(struct inode *inode, struct fuse_filter_bound *bound);
+void fuse_filter_unbind(struct inode *inode);
 
 /* filter_list.c */
 void fuse_filter_describe(const struct fuse_filter *filter,
@@ -333,7 +372,7 @@ static inline bool fuse_filter_asked(struct fuse_conn *fc, u32 opcode)
 		return false;
 
 	/* A directory's filters may be, but that takes a walk to find out */
-	if (READ_ONCE(fc->filter_dirs))
+	if (atomic_read(&fc->filter_dirs))
 		return true;
 
 	guard(rcu)();
@@ -438,6 +477,31 @@ static inline int fuse_filter_list(struct fuse_conn *fc,
 }
 
 static inline void fuse_filter_query(struct fuse_bpf_query *query)
+{
+}
+
+static inline struct fuse_filter_bound *
+fuse_filter_bound_get(struct fuse_conn *fc, u32 id)
+{
+	return id ? ERR_PTR(-EIO) : NULL;
+}
+
+static inline void fuse_filter_bound_put(struct fuse_filter_bound *bound)
+{
+}
+
+static inline bool fuse_filter_bound_same(const struct inode *inode,
+					  const struct fuse_filter_bound *bound)
+{
+	return true;
+}
+
+static inline void fuse_filter_bind(struct inode *inode,
+				    struct fuse_filter_bound *bound)
+{
+}
+
+static inline void fuse_filter_unbind(struct inode *inode)
 {
 }
 

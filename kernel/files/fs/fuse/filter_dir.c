@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FUSE filters: those of directories.
+ * FUSE filters: those of directories, and those that nodes are bound to.
  *
  * A filter of a directory is asked about the directory itself and about all that
  * lies below it. Which directories those are for a call is not remembered
@@ -55,6 +55,17 @@ fuse_filter_chain_at(struct fuse_filter_chain __rcu * const *slot)
 	return rcu_dereference_check(*slot, srcu_read_lock_held(&fuse_filter_srcu));
 }
 
+/* What was attached to an inode, and what a reply has bound it to; under RCU */
+static void fuse_filter_add_own(struct fuse_filter_set *set, const struct inode *inode)
+{
+	const struct fuse_inode *fi = get_fuse_inode(inode);
+	const struct fuse_filter_bound *bound = rcu_dereference(fi->bound);
+
+	fuse_filter_set_add(set, fuse_filter_chain_at(&fi->filters));
+	if (bound)
+		fuse_filter_set_add(set, fuse_filter_chain_at(&bound->chain));
+}
+
 /* @dentry and all directories above it, under RCU and rename_lock's sequence */
 static void fuse_filter_add_above(struct fuse_filter_set *set,
 				  const struct dentry *dentry)
@@ -66,8 +77,7 @@ static void fuse_filter_add_above(struct fuse_filter_set *set,
 		child = dentry;
 		inode = d_inode_rcu(child);
 		if (inode)
-			fuse_filter_set_add(set,
-					    fuse_filter_chain_at(&get_fuse_inode(inode)->filters));
+			fuse_filter_add_own(set, inode);
 		dentry = READ_ONCE(child->d_parent);
 	} while (dentry != child);
 }
@@ -80,6 +90,8 @@ static void fuse_filter_add_inode(struct fuse_filter_set *set, struct inode *ino
 	if (!inode)
 		return;
 
+	/* It may have no name, or not yet */
+	fuse_filter_add_own(set, inode);
 	spin_lock(&inode->i_lock);
 	for_each_alias(alias, inode)
 		fuse_filter_add_above(set, alias);
@@ -106,7 +118,7 @@ void fuse_filter_collect(struct fuse_filter_set *set, struct fuse_conn *fc,
 		set->key = 0;
 		set->overflow = false;
 		fuse_filter_set_add(set, fuse_filter_chain_at(&fc->filters));
-		if (!READ_ONCE(fc->filter_dirs))
+		if (!atomic_read(&fc->filter_dirs))
 			return;
 
 		guard(rcu)();

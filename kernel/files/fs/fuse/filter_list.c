@@ -33,6 +33,7 @@ void fuse_filter_describe(const struct fuse_filter *filter,
 		.map_id = bpf_struct_ops_id(prog->ops),
 		.flags = filter->flags |
 			 (filter->reg->dead ? FUSE_FILTER_DEAD : 0),
+		.nodes = filter->bound ? READ_ONCE(filter->bound->nodes) : 0,
 		.dir = filter->dir ? filter->dir->i_ino : 0,
 		.ops[0] = prog->masks.pre,
 		.post_ops[0] = prog->masks.post,
@@ -63,11 +64,11 @@ static int fuse_filter_copy_infos(const struct fuse_filter_info *infos, u32 nr,
 	return 0;
 }
 
-/* Those of the mount in their order, and then those of directories */
+/* Those of the mount in their order, and then the others */
 static u32 fuse_filter_describe_all(struct fuse_conn *fc,
 				    struct fuse_filter_info *infos, u32 room)
 {
-	struct fuse_filter_chain *chain = fuse_filter_chain(fc, NULL);
+	struct fuse_filter_chain *chain = fuse_filter_mount_chain(fc);
 	struct fuse_filter *filter;
 	unsigned long id;
 	u32 nr;
@@ -76,11 +77,11 @@ static u32 fuse_filter_describe_all(struct fuse_conn *fc,
 		if (nr < room)
 			fuse_filter_describe(chain->filters[nr], &infos[nr]);
 	}
-	if (!fc->filter_dirs)
+	if (fc->filter_count == nr)
 		return nr;
 
 	xa_for_each(&fc->filter_ids, id, filter) {
-		if (!filter->dir)
+		if (!filter->dir && !filter->bound)
 			continue;
 		if (nr < room)
 			fuse_filter_describe(filter, &infos[nr]);
@@ -98,7 +99,7 @@ static struct fuse_filter_info *fuse_filter_infos(struct fuse_conn *fc, u32 *roo
 {
 	struct fuse_filter_info *infos;
 
-	*room = min(*room, FUSE_FILTER_MAX + READ_ONCE(fc->filter_dirs));
+	*room = min(*room, READ_ONCE(fc->filter_count));
 	infos = kvcalloc(*room, sizeof(*infos), GFP_KERNEL_ACCOUNT);
 	if (!infos)
 		return NULL;
@@ -132,9 +133,12 @@ int fuse_filter_list(struct fuse_conn *fc, struct fuse_filter_list *list)
 
 static void fuse_filter_show(struct seq_file *m, const struct fuse_filter_info *info)
 {
-	seq_printf(m, "id=%u map=%u name=%s dir=%llu ops=%llx post=%llx runs=%llu denied=%llu%s%s\n",
+	seq_printf(m, "id=%u map=%u name=%s dir=%llu ops=%llx post=%llx runs=%llu denied=%llu",
 		   info->id, info->map_id, info->name, info->dir, info->ops[0],
-		   info->post_ops[0], info->runs, info->denied,
+		   info->post_ops[0], info->runs, info->denied);
+	if (info->flags & FUSE_FILTER_BY_REPLY)
+		seq_printf(m, " by_reply nodes=%llu", info->nodes);
+	seq_printf(m, "%s%s\n",
 		   info->flags & FUSE_FILTER_FAIL_OPEN ? " fail_open" : "",
 		   info->flags & FUSE_FILTER_DEAD ? " dead" : "");
 }

@@ -92,7 +92,7 @@ bool __fuse_filter_sees(struct fuse_conn *fc, const struct fuse_args *args)
 		return false;
 
 	/* A directory's filters may want to, but that takes a walk to find out */
-	if (READ_ONCE(fc->filter_dirs))
+	if (atomic_read(&fc->filter_dirs))
 		return true;
 
 	guard(rcu)();
@@ -109,7 +109,7 @@ static struct inode *fuse_filter_node(struct fuse_mount *fm, u64 nodeid)
 {
 	bool isnew;
 
-	if (!READ_ONCE(fm->fc->filter_dirs))
+	if (!atomic_read(&fm->fc->filter_dirs))
 		return NULL;
 	return ilookup5_nowait(fm->sb, nodeid, fuse_inode_eq, &nodeid, &isnew);
 }

@@ -21,7 +21,7 @@
 #include <linux/types.h>
 
 /* Version of this interface; grows with each change that a user can see. */
-#define FUSE_BPF_ABI 3
+#define FUSE_BPF_ABI 4
 
 /* Size of a filter's name, including the terminating NUL. */
 #define FUSE_FILTER_NAME_LEN 16
@@ -171,6 +171,7 @@ enum fuse_filter_data {
 #define FUSE_BPF_FILTER_DIRS	(1ULL << 4) /* FUSE_FILTER_DIRECTORY */
 #define FUSE_BPF_BACKING_IDS	(1ULL << 5) /* FUSE_IOC_BACKING_*, replies that name ids */
 #define FUSE_BPF_FILTER_ASKS	(1ULL << 6) /* FUSE_FILTER_ASK_*, FUSE_BPF_ASK */
+#define FUSE_BPF_FILTER_REPLIES	(1ULL << 7) /* FUSE_FILTER_BY_REPLY */
 
 /**
  * struct fuse_bpf_query - what this kernel can do
@@ -307,7 +308,8 @@ struct fuse_backing_close {
  * @flags: FUSE_BACKING_*, of STOP and KEEP at most one, and alone
  * @tag: what the daemon calls this backing, for filters; inherited. 0 with STOP or
  *	KEEP
- * @filter_id: zero
+ * @filter_id: attachment with %FUSE_FILTER_BY_REPLY that the node is bound to, or 0;
+ *	0 with STOP or KEEP
  * @reserved: zero
  *
  * It follows struct fuse_entry_out in replies to LOOKUP, MKNOD, MKDIR, SYMLINK and
@@ -324,14 +326,21 @@ struct fuse_backing_close {
  * A file that was created is opened by the kernel on the backing, if the backing
  * serves OPEN; the daemon's handle is released.
  *
- * Nodes never change: a reply that gives a node another backing, tag or flags than
- * it has, backs a plain one or the reverse, is taken as the reuse of the node id
+ * Nodes never change: a reply that gives a node another backing, tag, filter or flags
+ * than it has, backs a plain one or the reverse, is taken as the reuse of the node id
  * for another file. Operations on the old inode end with EIO. An inode that is gone
  * is nothing to KEEP: the new one is plain.
  *
+ * A filter is bound to the node, and to all that lies below it, until the inode is
+ * evicted or the filter is detached; then, the node has no filter. Below two nodes
+ * with one backing and tag are the same inodes, so give them two tags if they shall
+ * have different filters.
+ *
  * The operation fails with EIO, and the daemon gets FORGET and RELEASE for what
  * its reply has named, if the part is cut short, has unknown flags or combinations,
- * an unknown id or one of FUSE_DEV_IOC_BACKING_OPEN; if the types differ; with
+ * an unknown id or one of FUSE_DEV_IOC_BACKING_OPEN, a filter that is not attached
+ * or not with %FUSE_FILTER_BY_REPLY, or whose link is gone without
+ * %FUSE_FILTER_FAIL_OPEN; if the types differ; with
  * INHERIT for what is no directory or whose backing does not serve names; and for
  * the root, for no node, and for node ids with %FUSE_NODEID_KERNEL.
  */
@@ -348,15 +357,17 @@ struct fuse_entry_backing_out {
 #define FUSE_FILTER_AFTER	(1U << 1) /* after @relative_id, 0: as the last */
 #define FUSE_FILTER_FAIL_OPEN	(1U << 2) /* when the link is gone: as if absent */
 #define FUSE_FILTER_DIRECTORY	(1U << 3) /* for this directory and all below it */
+#define FUSE_FILTER_BY_REPLY	(1U << 4) /* for the nodes whose replies name it */
 
-/* fuse_filter_info.flags, besides FUSE_FILTER_FAIL_OPEN and FUSE_FILTER_DIRECTORY */
+/* fuse_filter_info.flags, besides FUSE_FILTER_FAIL_OPEN, _DIRECTORY and _BY_REPLY */
 #define FUSE_FILTER_DEAD	(1U << 31) /* the link is gone */
 
 /**
  * struct fuse_filter_attach - argument of %FUSE_IOC_FILTER_ATTACH
  * @fd: a struct fuse_filter_ops link or map
  * @flags: %FUSE_FILTER_BEFORE, %FUSE_FILTER_AFTER (neither: last),
- *	%FUSE_FILTER_FAIL_OPEN, %FUSE_FILTER_DIRECTORY
+ *	%FUSE_FILTER_FAIL_OPEN, and at most one of %FUSE_FILTER_DIRECTORY and
+ *	%FUSE_FILTER_BY_REPLY
  * @relative_id: id of a filter attached to the same, which the order refers to, or 0
  * @id: out: id of the new attachment, unique for the mount
  *
@@ -367,15 +378,21 @@ struct fuse_entry_backing_out {
  * from the inside out. If a request would have to be asked about by more than
  * %FUSE_FILTER_MAX filters, or in more than 8 directories, it fails with EIO.
  *
+ * With %FUSE_FILTER_BY_REPLY, the filter is asked about nothing until the daemon names
+ * its id in fuse_entry_backing_out.filter_id. It is then asked about that node and what
+ * lies below it, as if it were attached to that directory, in whose turn it comes after
+ * those that are. It does not keep the node. There is no order to give.
+ *
  * The filter sees every operation that begins after the request returns. While
  * its link is gone, the operations that it has a callback for end with EIO, or
  * run as if it were not there with %FUSE_FILTER_FAIL_OPEN.
  *
  * Errors: EPERM no CAP_SYS_ADMIN, EBADF @fd is neither a link nor a map,
  * EINVAL not of this type, ENOENT not registered or @relative_id unknown,
- * EEXIST attached to this mount or directory already, ENOSPC %FUSE_FILTER_MAX
- * filters are, EOPNOTSUPP the kernel has no filters, or the directory is on a
- * submount, EINVAL %FUSE_FILTER_DIRECTORY on the device.
+ * EEXIST attached to this mount or directory or for its replies already, ENOSPC
+ * %FUSE_FILTER_MAX filters are, EOPNOTSUPP the kernel has no filters, or the directory
+ * is on a submount, EINVAL %FUSE_FILTER_DIRECTORY on the device or with
+ * %FUSE_FILTER_BY_REPLY, or that with an order, ENODEV unmounted.
  */
 struct fuse_filter_attach {
 	__s32 fd;
@@ -390,7 +407,7 @@ struct fuse_filter_attach {
  * @flags: zero
  *
  * When the request returns, no callback of the filter runs for this mount any
- * more. Errors: EPERM no CAP_SYS_ADMIN, ENOENT no such attachment.
+ * more, and no node is bound to it. Errors: EPERM no CAP_SYS_ADMIN, ENOENT no such attachment.
  */
 struct fuse_filter_detach {
 	__u32 id;
@@ -401,14 +418,16 @@ struct fuse_filter_detach {
  * struct fuse_filter_info - an attached filter
  * @id: id of the attachment
  * @map_id: id of the struct_ops map, as bpftool shows it
- * @flags: %FUSE_FILTER_FAIL_OPEN, %FUSE_FILTER_DIRECTORY, %FUSE_FILTER_DEAD
+ * @flags: %FUSE_FILTER_FAIL_OPEN, %FUSE_FILTER_DIRECTORY, %FUSE_FILTER_BY_REPLY,
+ *	%FUSE_FILTER_DEAD
  * @reserved: zero
- * @dir: inode number of the directory, 0: attached to the mount
+ * @dir: inode number of the directory, 0: not attached to one
  * @name: the filter's own name
  * @ops: bit N of the 128: has a prefilter for opcode N
  * @post_ops: bit N of the 128: has a postfilter for opcode N
  * @runs: callbacks made for this mount
  * @denied: of @runs, those that refused, or put an errno in the place of a result
+ * @nodes: with %FUSE_FILTER_BY_REPLY, nodes that are bound to it now
  */
 struct fuse_filter_info {
 	__u32 id;
@@ -421,14 +440,16 @@ struct fuse_filter_info {
 	__u64 post_ops[2];
 	__u64 runs;
 	__u64 denied;
+	__u64 nodes;
 };
 
 #define FUSE_FILTER_INFO_SIZE_VER1 88
+#define FUSE_FILTER_INFO_SIZE_VER2 96
 
 /**
  * struct fuse_filter_list - argument of %FUSE_IOC_FILTER_LIST
  * @filters: address of an array of struct fuse_filter_info: the mount's filters in
- *	the order in which they are asked, and then those of directories
+ *	the order in which they are asked, and then the others
  * @nr: in: elements in the array; out: filters attached, which may be more than
  *	were written
  * @info_size: in: sizeof(struct fuse_filter_info) as the caller knows it, at least
