@@ -29,7 +29,7 @@ extern "C" {
 #endif
 
 #define FUSE_BPF_MAJOR_VERSION 0
-#define FUSE_BPF_MINOR_VERSION 1
+#define FUSE_BPF_MINOR_VERSION 2
 
 /**
  * FUSE_BPF_OPTS - declare and fill in an options structure
@@ -108,6 +108,44 @@ const char *fuse_bpf_device_path(enum fuse_bpf_flavour flavour);
 int fuse_bpf_open_device(enum fuse_bpf_flavour flavour, enum fuse_bpf_flavour *found);
 
 /**
+ * struct fuse_bpf_choice - which device was chosen, and why
+ * @sz: size of this structure
+ * @flavour: enum fuse_bpf_flavour of the device, %FUSE_BPF_ANY: none will do
+ * @plain: 1: the device is of a FUSE without backed inodes, see
+ *	%FUSE_BPF_MOUNT_FALLBACK
+ * @path: device file, a constant string; NULL: none
+ * @fs_type: type of its file system, a constant string; NULL: none
+ * @query: what the kernel can do; all zero if it has no backed inodes
+ * @errs: by flavour: why it was not taken, a negative errno; 0: it was, or was not
+ *	looked at
+ * @why: one sentence for a person
+ */
+struct fuse_bpf_choice {
+	size_t sz;
+	__u32 flavour;
+	__u32 plain;
+	const char *path;
+	const char *fs_type;
+	struct fuse_bpf_query query;
+	__s32 errs[4];
+	char why[256];
+};
+
+/**
+ * fuse_bpf_choose_device - open a device, and say which it is and why
+ * @flavour: the one wanted, %FUSE_BPF_ANY to try all
+ * @plain: if no device has backed inodes, is one without them welcome?
+ * @choice: out: what was chosen, also if that is none; may be NULL
+ *
+ * As fuse_bpf_open_device(), but nothing is written to the log: @choice->why has it.
+ *
+ * Return: a descriptor, or the errnos of fuse_bpf_open_device(); -EINVAL also if
+ * @choice->sz is not set
+ */
+int fuse_bpf_choose_device(enum fuse_bpf_flavour flavour, int plain,
+			   struct fuse_bpf_choice *choice);
+
+/**
  * fuse_bpf_query - ask what the kernel can do
  * @fd: a FUSE device, mounted or not, or a directory of a backed mount
  * @query: out: the answer; what an older kernel does not know of is zero
@@ -139,6 +177,12 @@ const char *fuse_bpf_opcode_name(unsigned int opcode);
 #define FUSE_BPF_MOUNT_ALLOW_OTHER	   (1U << 0) /* others than the mount's owner */
 #define FUSE_BPF_MOUNT_DEFAULT_PERMISSIONS (1U << 1) /* kernel checks modes, not the daemon */
 #define FUSE_BPF_MOUNT_PLAIN		   (1U << 2) /* no backing: the root is the daemon's */
+/*
+ * If the kernel has no backed inodes, or refuses this backing, mount plainly. The
+ * daemon must then serve everything, without the credentials and checks of a backed
+ * mount and without filters: @choice says whether that is so.
+ */
+#define FUSE_BPF_MOUNT_FALLBACK		   (1U << 3)
 
 /**
  * struct fuse_bpf_mount_opts - how to mount
@@ -148,6 +192,7 @@ const char *fuse_bpf_opcode_name(unsigned int opcode);
  * @flavour: enum fuse_bpf_flavour
  * @backing_fd: the backing directory, if it is not given by its path; O_PATH will do
  * @mount_attrs: MOUNT_ATTR_* of <linux/mount.h>, like MOUNT_ATTR_RDONLY
+ * @choice: out: which device the mount has, and why; may be NULL
  */
 struct fuse_bpf_mount_opts {
 	size_t sz;
@@ -156,6 +201,7 @@ struct fuse_bpf_mount_opts {
 	__u32 flavour;
 	__s32 backing_fd;
 	__u32 mount_attrs;
+	struct fuse_bpf_choice *choice;
 };
 
 /**
@@ -178,7 +224,9 @@ struct fuse_bpf_mount_opts {
  * -ENOENT or -ENOTDIR no such directory, -ELOOP the backing is a backed mount or
  * stacked too deep, -EOPNOTSUPP the backing compares names by rules of its own,
  * -EINVAL unknown options, the errnos of fuse_bpf_open_device(), and those of
- * fsconfig(2). The kernel's own words on a refusal are passed on line by line.
+ * fsconfig(2). The kernel's own words on a refusal are passed on line by line. With
+ * %FUSE_BPF_MOUNT_FALLBACK, only a mount without backing can fail, or what is no
+ * refusal of the kernel: -EINVAL, -ENOENT, -ENOTDIR, -EPERM.
  */
 int fuse_bpf_fsmount(const char *backing, int *device_fd, const struct fuse_bpf_mount_opts *opts);
 
