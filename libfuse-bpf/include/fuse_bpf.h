@@ -4,9 +4,9 @@
  *
  * A backed mount answers in the kernel from a directory of another file system;
  * filters, which are BPF programs, decide request by request. This library makes
- * such mounts and attaches, lists and detaches filters. It stands beside libfuse,
- * which serves the requests that reach the daemon, and beside libbpf, which loads
- * the filters; it needs neither.
+ * such mounts, loads, attaches, replaces, lists and detaches filters, and serves what
+ * a filter wants to ask the daemon. It stands beside a stock libfuse, whose low-level
+ * sessions serve the requests that reach the daemon, and uses libbpf to load filters.
  *
  * Unless said otherwise, functions return 0 or a positive value, or a negative
  * errno; errno itself is not kept. Where an errno says too little, one line of
@@ -30,6 +30,9 @@ extern "C" {
 
 #define FUSE_BPF_MAJOR_VERSION 0
 #define FUSE_BPF_MINOR_VERSION 2
+
+/* Of libbpf and libfuse, for those who use them too */
+struct bpf_object;
 
 /**
  * FUSE_BPF_OPTS - declare and fill in an options structure
@@ -386,6 +389,121 @@ struct fuse_bpf_attach_opts {
  * daemon made within its own
  */
 int fuse_bpf_attach(int fd, int filter_fd, __u32 *id, const struct fuse_bpf_attach_opts *opts);
+
+/**
+ * struct fuse_bpf_filter - a filter that this process has loaded or found
+ *
+ * It is opened, loaded, registered and attached, in this order. The functions below
+ * do what is missing of the steps before. To be used by one thread at a time.
+ */
+struct fuse_bpf_filter;
+
+/**
+ * fuse_bpf_filter_open - read a filter from an object file
+ * @path: file made by clang -target bpf -g, with one struct fuse_filter_ops in it
+ *
+ * Nothing is in the kernel yet: variables, map sizes and pins can be set by
+ * fuse_bpf_filter_object().
+ *
+ * Return: a filter for fuse_bpf_filter_free(), or NULL with errno set: ENOENT,
+ * EACCES, ENOMEM, EINVAL the file holds no filter or several, or is no BPF object
+ */
+struct fuse_bpf_filter *fuse_bpf_filter_open(const char *path);
+
+/**
+ * fuse_bpf_filter_open_object - take the filter of an object that is open already
+ * @obj: opened by libbpf, for example by a skeleton; loaded or not. It stays the
+ *	caller's, and must outlive the filter
+ *
+ * Return: as fuse_bpf_filter_open()
+ */
+struct fuse_bpf_filter *fuse_bpf_filter_open_object(struct bpf_object *obj);
+
+/**
+ * fuse_bpf_filter_open_pinned - take a registered filter from its pin
+ * @path: pin of its link in the BPF file system
+ *
+ * It can be attached and replaced, and replace no other.
+ *
+ * Return: as fuse_bpf_filter_open(); ENOENT no such pin, EINVAL it is of something else
+ */
+struct fuse_bpf_filter *fuse_bpf_filter_open_pinned(const char *path);
+
+/**
+ * fuse_bpf_filter_object - the object of a filter, for libbpf's functions
+ * @filter: the filter
+ *
+ * Return: its object, NULL if it came from a pin
+ */
+struct bpf_object *fuse_bpf_filter_object(const struct fuse_bpf_filter *filter);
+
+/**
+ * fuse_bpf_filter_load - load programs and maps into the kernel
+ * @filter: opened
+ *
+ * A refusal by the verifier is explained by the last lines of its log.
+ *
+ * Return: 0, also if they are loaded; -EPERM no CAP_BPF and CAP_SYS_ADMIN, -ESRCH or
+ * -ENOENT the kernel has no struct fuse_filter_ops, or another errno of bpf(2)
+ */
+int fuse_bpf_filter_load(struct fuse_bpf_filter *filter);
+
+/**
+ * fuse_bpf_filter_register - make a filter known to FUSE
+ * @filter: opened or loaded
+ *
+ * Return: a descriptor of its BPF link, which is not the caller's to close; -EINVAL
+ * the kernel refuses its name, its flags, or that it has no callback, or the errnos of
+ * fuse_bpf_filter_load()
+ */
+int fuse_bpf_filter_register(struct fuse_bpf_filter *filter);
+
+/**
+ * fuse_bpf_filter_attach - attach a filter, loaded and registered if need be
+ * @filter: the filter
+ * @fd: as for fuse_bpf_attach()
+ * @id: likewise
+ * @opts: likewise
+ *
+ * When @filter is freed, its link goes with it unless it is pinned, and what it
+ * would have been asked about fails with EIO (or is let pass, as chosen in @opts).
+ *
+ * Return: as fuse_bpf_attach() and fuse_bpf_filter_register()
+ */
+int fuse_bpf_filter_attach(struct fuse_bpf_filter *filter, int fd, __u32 *id,
+			   const struct fuse_bpf_attach_opts *opts);
+
+/**
+ * fuse_bpf_filter_replace - put one filter into the place of another, wherever it is
+ * @filter: registered or from a pin; attachments, pins and link stay
+ * @with: opened or loaded, and not registered; loaded if need be
+ *
+ * A request is asked about by the old callbacks or by the new ones, never by none.
+ * Afterwards @filter has the object of @with, and @with that of @filter, so that it
+ * can be freed.
+ *
+ * Return: 0; -EINVAL @filter is not registered or @with is, or what
+ * fuse_bpf_filter_load() and bpf(2) fail with; after an error, @filter is as it was
+ */
+int fuse_bpf_filter_replace(struct fuse_bpf_filter *filter, struct fuse_bpf_filter *with);
+
+/**
+ * fuse_bpf_filter_pin - keep a filter registered when this process ends
+ * @filter: the filter, registered if need be
+ * @path: new file in a BPF file system, without dots; unlink(2) ends it
+ *
+ * Return: 0; -EEXIST, -EPERM @path is on no BPF file system, or what
+ * fuse_bpf_filter_register() fails with
+ */
+int fuse_bpf_filter_pin(struct fuse_bpf_filter *filter, const char *path);
+
+/**
+ * fuse_bpf_filter_free - let go of a filter
+ * @filter: may be NULL
+ *
+ * Unless it is pinned, it is registered no more.
+ */
+void fuse_bpf_filter_free(struct fuse_bpf_filter *filter);
 
 /**
  * fuse_bpf_detach - detach a filter from a mount
