@@ -542,6 +542,69 @@ int fuse_bpf_list(int fd, struct fuse_filter_info *filters, __u32 nr);
  */
 int fuse_bpf_stats(int fd, struct fuse_op_stats *ops, __u32 nr);
 
+/**
+ * struct fuse_bpf_backing_info - something that is held open on a backing
+ * @sz: size of this structure
+ * @id: as fuse_bpf_backing_open() returned it, 0: the root's
+ * @refs: references to the registration
+ * @inodes: inodes that it serves
+ * @path: where it is now, in the view of the caller; valid during the call
+ */
+struct fuse_bpf_backing_info {
+	size_t sz;
+	__s32 id;
+	__u32 refs;
+	__u32 inodes;
+	__u32 reserved;
+	const char *path;
+};
+
+/**
+ * fuse_bpf_backing_fn - takes one registration
+ * @info: what it is
+ * @arg: as given to fuse_bpf_for_each_backing()
+ *
+ * Return: 0 to go on; another value ends the walk
+ */
+typedef int (*fuse_bpf_backing_fn)(const struct fuse_bpf_backing_info *info, void *arg);
+
+/**
+ * fuse_bpf_for_each_backing - list the registrations of a mount
+ * @fd: mounted FUSE device, or a directory of the mount
+ * @fn: called for each
+ * @arg: handed to @fn
+ *
+ * For a directory, the control file system must be mounted in its usual place,
+ * /sys/fs/fuse_bpf/connections or /sys/fs/fuse/connections.
+ *
+ * Return: 0 or what @fn returned; -EACCES neither the mount's owner nor root, -ENOENT
+ * no control file system, or a FUSE without backings, -ENOTTY @fd is of no FUSE
+ */
+int fuse_bpf_for_each_backing(int fd, fuse_bpf_backing_fn fn, void *arg);
+
+/**
+ * struct fuse_bpf_refusal - a reason for which the kernel did not use a backing
+ * @name: of the reason, as the tracepoint fuse_backed_refused has it
+ * @count: how often it was given on this mount
+ */
+struct fuse_bpf_refusal {
+	char name[32];
+	__u64 count;
+};
+
+/**
+ * fuse_bpf_refusals - how often the kernel refused what the backing could have answered
+ * @fd: mounted FUSE device, or a directory of the mount
+ * @refusals: out: array of @nr elements, may be NULL if @nr is 0
+ * @nr: elements in the array
+ *
+ * The control file system must be mounted, as for fuse_bpf_for_each_backing().
+ *
+ * Return: number of reasons, of which at most @nr were written; the errnos of
+ * fuse_bpf_for_each_backing()
+ */
+int fuse_bpf_refusals(int fd, struct fuse_bpf_refusal *refusals, __u32 nr);
+
 #ifdef __cplusplus
 }
 #endif
