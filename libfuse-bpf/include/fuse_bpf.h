@@ -23,6 +23,7 @@
 #include <linux/fuse_bpf.h>
 #include <stddef.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,6 +34,7 @@ extern "C" {
 
 /* Of libbpf and libfuse, for those who use them too */
 struct bpf_object;
+struct fuse_session;
 
 /**
  * FUSE_BPF_OPTS - declare and fill in an options structure
@@ -604,6 +606,217 @@ struct fuse_bpf_refusal {
  * fuse_bpf_for_each_backing()
  */
 int fuse_bpf_refusals(int fd, struct fuse_bpf_refusal *refusals, __u32 nr);
+
+/**
+ * struct fuse_bpf_ask - a request that a filter wants to ask the daemon about
+ * @sz: size of this structure
+ * @nodeid: of the directory where there is a name, else of the inode
+ * @opcode: enum fuse_opcode of the request that is asked about
+ * @phase: %FUSE_BPF_ASK_PRE or %FUSE_BPF_ASK_POST
+ * @result: afterwards: what it ended with, a negative errno, or 0, or bytes or position
+ * @uid: of the caller, as in other requests
+ * @gid: likewise
+ * @pid: likewise
+ * @attr_valid: FATTR_* of those attributes that the request gives; 0: @attr is what
+ *	was found or asked for
+ * @name: NULL: none
+ * @newname: of a rename; NULL: none
+ * @text: name of an extended attribute, or target of a new link; NULL: none
+ * @in: struct of the protocol that requests of @opcode have, NULL: not passed on
+ * @in_size: bytes in it
+ * @attr_size: bytes in @attr
+ * @attr: struct fuse_attr of <linux/fuse.h>, NULL: none
+ * @unique: of the request, for logs
+ * @node_fd: with fuse_bpf_serve() and no operations of the caller's: O_PATH descriptor of
+ *	the node in the backing, to be used and not closed; else -1
+ * @reserved: zero
+ *
+ * All of it is valid until the handler returns. Bytes that the kernel did not send
+ * are not there: no member points outside the request.
+ */
+struct fuse_bpf_ask {
+	size_t sz;
+	__u64 nodeid;
+	__u32 opcode;
+	__u32 phase;
+	__s64 result;
+	__u32 uid;
+	__u32 gid;
+	__u32 pid;
+	__u32 attr_valid;
+	const char *name;
+	const char *newname;
+	const char *text;
+	const void *in;
+	const void *attr;
+	__u32 in_size;
+	__u32 attr_size;
+	__u64 unique;
+	__s32 node_fd;
+	__u32 reserved;
+};
+
+/**
+ * fuse_bpf_ask_fn - decides about a request
+ * @ask: what it is about
+ * @arg: as given to fuse_bpf_session_new()
+ *
+ * It may run in several threads at a time. It must not use the mount that it decides
+ * about: whoever holds a lock there may be waiting for the answer.
+ *
+ * Return: before the request: enum fuse_filter_verdict without flags, or a negative
+ * errno to refuse it; afterwards: 0, or a negative errno in the place of the result.
+ * Anything else refuses with EIO.
+ */
+typedef int (*fuse_bpf_ask_fn)(const struct fuse_bpf_ask *ask, void *arg);
+
+/* fuse_bpf_handler.opcode: all that have no handler of their own */
+#define FUSE_BPF_ALL_OPS (~0U)
+
+/**
+ * struct fuse_bpf_handler - who is asked about an opcode
+ * @opcode: enum fuse_opcode or %FUSE_BPF_ALL_OPS; 0 ends the table
+ * @pre: before the backing answers, NULL: refuse with EIO
+ * @post: afterwards, likewise
+ *
+ * What a filter asks and nobody here knows is refused with EIO.
+ */
+struct fuse_bpf_handler {
+	__u32 opcode;
+	__u32 reserved;
+	fuse_bpf_ask_fn pre;
+	fuse_bpf_ask_fn post;
+};
+
+/* fuse_bpf_session_opts.flags */
+#define FUSE_BPF_SESSION_TAKE_OVER (1U << 0) /* another daemon has had the connection */
+
+/**
+ * struct fuse_bpf_session_opts - what is done for a libfuse session
+ * @sz: size of this structure
+ * @flags: FUSE_BPF_SESSION_*
+ * @handlers: table of those who are asked, ended by opcode 0; NULL: none. It must
+ *	stay until fuse_bpf_session_free()
+ * @arg: handed to handlers
+ * @ask_threads: how many threads run handlers; 0: whoever reads the device, one at
+ *	a time per thread of the session, so that handlers must not wait
+ * @state_fd: from fuse_bpf_state_new(), to let another daemon take over; 0: none. It
+ *	stays the caller's
+ */
+struct fuse_bpf_session_opts {
+	size_t sz;
+	__u32 flags;
+	__u32 ask_threads;
+	const struct fuse_bpf_handler *handlers;
+	void *arg;
+	__s32 state_fd;
+	__u32 reserved;
+};
+
+/**
+ * struct fuse_bpf_session - what this library adds to a session of libfuse
+ */
+struct fuse_bpf_session;
+
+/**
+ * fuse_bpf_session_new - give a device to a session of libfuse
+ * @session: out: for fuse_bpf_session_free()
+ * @se: from fuse_session_new(), not mounted. It stays the caller's
+ * @device_fd: from fuse_bpf_mount(); after success it is @se's, which closes it in
+ *	fuse_session_destroy()
+ * @opts: may be NULL
+ *
+ * It takes the place of fuse_session_mount(). fuse_session_loop() and
+ * fuse_session_loop_mt(), also with clone_fd, then serve the mount, and so do loops of
+ * the caller's on fuse_session_fd() with fuse_session_receive_buf(). Without handlers and
+ * state the session reads and writes the device itself; with them, requests are
+ * read without splice(2).
+ *
+ * With %FUSE_BPF_SESSION_TAKE_OVER, libfuse is given the INIT request that the first
+ * daemon got, and the kernel is not told what the new one answers: it must be the
+ * same, or the session ends with -EPROTO before it has seen a request. Requests that
+ * the old daemon had not answered are sent again. Node ids and file handles go on to
+ * be those that the old one gave out: they must mean something to the new one.
+ *
+ * Return: 0; -EBADF, -EINVAL bad options or a wrong table, -ENODATA @opts->state_fd
+ * holds no state, because the first daemon has not seen INIT, -EPROTO it holds
+ * something else, -EMFILE @device_fd is a very high number, -ENOMEM
+ */
+int fuse_bpf_session_new(struct fuse_bpf_session **session, struct fuse_session *se, int device_fd,
+			 const struct fuse_bpf_session_opts *opts);
+
+/**
+ * fuse_bpf_session_free - free what fuse_bpf_session_new() has made
+ * @session: may be NULL
+ *
+ * Call it when the loop has ended, and before fuse_session_destroy(), whose last
+ * requests are answered all the same. It waits for handlers that run.
+ */
+void fuse_bpf_session_free(struct fuse_bpf_session *session);
+
+/**
+ * fuse_bpf_state_new - make a file for what another daemon needs to take over
+ *
+ * Return: a descriptor of a file in memory, to be kept and passed on together with
+ * that of the device; or a negative errno
+ */
+int fuse_bpf_state_new(void);
+
+/**
+ * fuse_bpf_fdstore_put - let the service manager keep a descriptor
+ * @name: for fuse_bpf_fdstore_get(): letters, digits and some more, no colon
+ * @fd: descriptor; it stays the caller's
+ *
+ * The manager, systemd or another one that knows its protocol, gives it to the next
+ * process that it starts for the service, whose unit must say FileDescriptorStoreMax=
+ * and FileDescriptorStorePreserve=.
+ *
+ * Return: 0; -ENOENT there is no manager ($NOTIFY_SOCKET), -EINVAL a bad name, -EBADF, or
+ * what sendmsg(2) fails with
+ */
+int fuse_bpf_fdstore_put(const char *name, int fd);
+
+/**
+ * fuse_bpf_fdstore_remove - have the service manager close what it keeps
+ * @name: as given to fuse_bpf_fdstore_put(); all of this name
+ *
+ * To be called when the mount is gone. A device that is not mounted any more is let go of
+ * by the manager itself, a state is not.
+ *
+ * Return: as fuse_bpf_fdstore_put()
+ */
+int fuse_bpf_fdstore_remove(const char *name);
+
+/**
+ * fuse_bpf_fdstore_get - find a descriptor that the service manager has kept
+ * @name: as given to fuse_bpf_fdstore_put()
+ *
+ * Return: a descriptor, now close-on-exec; -ENOENT there is none of this name
+ */
+int fuse_bpf_fdstore_get(const char *name);
+
+/**
+ * fuse_bpf_send_connection - pass a connection to the next daemon
+ * @sock: connected UNIX socket
+ * @device_fd: device of the mount; it stays the caller's
+ * @state_fd: from fuse_bpf_state_new(); it stays the caller's
+ *
+ * Return: 0, or what sendmsg(2) fails with
+ */
+int fuse_bpf_send_connection(int sock, int device_fd, int state_fd);
+
+/**
+ * fuse_bpf_recv_connection - take over a connection
+ * @sock: connected UNIX socket
+ * @device_fd: out: device of the mount
+ * @state_fd: out: for fuse_bpf_session_opts
+ *
+ * Whoever is at the other end must be trusted.
+ *
+ * Return: 0; -EPROTO something else has come, -ENOTCONN the other end is closed, or
+ * what recvmsg(2) fails with
+ */
+int fuse_bpf_recv_connection(int sock, int *device_fd, int *state_fd);
 
 #ifdef __cplusplus
 }
