@@ -34,6 +34,7 @@ extern "C" {
 
 /* Of libbpf and libfuse, for those who use them too */
 struct bpf_object;
+struct fuse_lowlevel_ops;
 struct fuse_session;
 
 /**
@@ -817,6 +818,67 @@ int fuse_bpf_send_connection(int sock, int device_fd, int state_fd);
  * what recvmsg(2) fails with
  */
 int fuse_bpf_recv_connection(int sock, int *device_fd, int *state_fd);
+
+/* fuse_bpf_serve_opts.flags */
+#define FUSE_BPF_SERVE_CLOSED	   (1U << 0) /* filter fails: mount, and refuse everything */
+#define FUSE_BPF_SERVE_MULTITHREAD (1U << 1) /* several threads read requests */
+#define FUSE_BPF_SERVE_SIGNALS	   (1U << 2) /* SIGTERM, SIGINT and SIGHUP end it */
+
+/**
+ * struct fuse_bpf_serve_opts - how to serve a directory
+ * @sz: size of this structure
+ * @flags: FUSE_BPF_SERVE_*
+ * @mount_flags: FUSE_BPF_MOUNT_ALLOW_OTHER, FUSE_BPF_MOUNT_DEFAULT_PERMISSIONS
+ * @mount_attrs: as in struct fuse_bpf_mount_opts
+ * @flavour: enum fuse_bpf_flavour
+ * @ask_threads: as in struct fuse_bpf_session_opts
+ * @source: first column of /proc/mounts, NULL: the path of the backing
+ * @filter_path: object file of the filter; NULL: @filter
+ * @filter: the filter, NULL: none. It stays the caller's
+ * @handlers: as in struct fuse_bpf_session_opts
+ * @ops: of libfuse, for requests that the filter leaves to the daemon; NULL: only
+ *	names and attributes, so that the kernel can name to handlers what it found
+ *	itself
+ * @ops_size: sizeof(struct fuse_lowlevel_ops)
+ * @arg: handed to handlers, @ready, and as user data to @ops
+ * @ready: called before the mount can be seen, with its root directory, from which it
+ *	may read what the backing answers, or attach more filters; NULL: nobody. A
+ *	negative errno undoes the mount, and is returned
+ */
+struct fuse_bpf_serve_opts {
+	size_t sz;
+	__u32 flags;
+	__u32 mount_flags;
+	__u32 mount_attrs;
+	__u32 flavour;
+	__u32 ask_threads;
+	__u32 reserved;
+	const char *source;
+	const char *filter_path;
+	struct fuse_bpf_filter *filter;
+	const struct fuse_bpf_handler *handlers;
+	const struct fuse_lowlevel_ops *ops;
+	size_t ops_size;
+	void *arg;
+	int (*ready)(int root_fd, void *arg);
+};
+
+/**
+ * fuse_bpf_serve - serve a directory until it is unmounted
+ * @backing: path of the directory that answers
+ * @mountpoint: directory that the mount will cover
+ * @opts: may be NULL: no filter, and nobody is asked
+ *
+ * The filter is attached before anybody can see the mount. If it cannot be, nothing is
+ * mounted and its errno returned; with %FUSE_BPF_SERVE_CLOSED, a mount is there whose
+ * every name is refused with EACCES, until it is unmounted, and -EKEYREJECTED is
+ * returned then.
+ *
+ * Return: 0 it was unmounted, or ended by a signal, when it unmounts itself; the
+ * errnos of fuse_bpf_mount(), fuse_bpf_filter_attach() and fuse_bpf_session_new()
+ */
+int fuse_bpf_serve(const char *backing, const char *mountpoint,
+		   const struct fuse_bpf_serve_opts *opts);
 
 #ifdef __cplusplus
 }
