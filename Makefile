@@ -34,7 +34,10 @@ demo: module user ## show what it is good for, in a guest
 demo-filters: module user ## show what filters do, each claim checked, in a guest
 	@image=$$(tools/demo/image.sh) && $(RUN) --disk $$image -- tools/demo/filters.sh
 
-test: module user ## the tests on the stock kernel with the module [T='NAME...']
+check-lib: user ## the library as others find it: sanitizers, valgrind, install, pages
+	@$(ENTER) selftests/lib/check.sh
+
+test: module user $(if $(T),,check-lib) ## the tests on the stock kernel with the module [T='NAME...']
 	@$(RUN) --timeout $(or $(TIMEOUT),1800) -- 'selftests/run.sh $(T)'
 
 test-debug: user ## the tests on the debug kernel [T='NAME...']
@@ -59,4 +62,4 @@ vm: $(if $(filter module,$(FLAVOUR)),module) ## run CMD='...' in a guest, or a s
 clean: ## remove build/; the cache (~/.cache/fuse-bpf) stays
 	@rm -rf build
 
-.PHONY: help root module debug-kernel user demo demo-filters test test-debug test-full test-programs check vm clean
+.PHONY: help root check-lib module debug-kernel user demo demo-filters test test-debug test-full test-programs check vm clean

@@ -4,9 +4,9 @@
  *
  * A backed mount answers in the kernel from a directory of another file system;
  * filters, which are BPF programs, decide request by request. This library makes
- * such mounts and attaches, lists and detaches filters. It stands beside libfuse,
- * which serves the requests that reach the daemon, and beside libbpf, which loads
- * the filters; it needs neither.
+ * such mounts, loads, attaches, replaces, lists and detaches filters, and serves what
+ * a filter wants to ask the daemon. It stands beside a stock libfuse, whose low-level
+ * sessions serve the requests that reach the daemon, and uses libbpf to load filters.
  *
  * Unless said otherwise, functions return 0 or a positive value, or a negative
  * errno; errno itself is not kept. Where an errno says too little, one line of
@@ -23,13 +23,19 @@
 #include <linux/fuse_bpf.h>
 #include <stddef.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define FUSE_BPF_MAJOR_VERSION 0
-#define FUSE_BPF_MINOR_VERSION 1
+#define FUSE_BPF_MINOR_VERSION 2
+
+/* Of libbpf and libfuse, for those who use them too */
+struct bpf_object;
+struct fuse_lowlevel_ops;
+struct fuse_session;
 
 /**
  * FUSE_BPF_OPTS - declare and fill in an options structure
@@ -108,6 +114,44 @@ const char *fuse_bpf_device_path(enum fuse_bpf_flavour flavour);
 int fuse_bpf_open_device(enum fuse_bpf_flavour flavour, enum fuse_bpf_flavour *found);
 
 /**
+ * struct fuse_bpf_choice - which device was chosen, and why
+ * @sz: size of this structure
+ * @flavour: enum fuse_bpf_flavour of the device, %FUSE_BPF_ANY: none will do
+ * @plain: 1: the device is of a FUSE without backed inodes, see
+ *	%FUSE_BPF_MOUNT_FALLBACK
+ * @path: device file, a constant string; NULL: none
+ * @fs_type: type of its file system, a constant string; NULL: none
+ * @query: what the kernel can do; all zero if it has no backed inodes
+ * @errs: by flavour: why it was not taken, a negative errno; 0: it was, or was not
+ *	looked at
+ * @why: one sentence for a person
+ */
+struct fuse_bpf_choice {
+	size_t sz;
+	__u32 flavour;
+	__u32 plain;
+	const char *path;
+	const char *fs_type;
+	struct fuse_bpf_query query;
+	__s32 errs[4];
+	char why[256];
+};
+
+/**
+ * fuse_bpf_choose_device - open a device, and say which it is and why
+ * @flavour: the one wanted, %FUSE_BPF_ANY to try all
+ * @plain: if no device has backed inodes, is one without them welcome?
+ * @choice: out: what was chosen, also if that is none; may be NULL
+ *
+ * As fuse_bpf_open_device(), but nothing is written to the log: @choice->why has it.
+ *
+ * Return: a descriptor, or the errnos of fuse_bpf_open_device(); -EINVAL also if
+ * @choice->sz is not set
+ */
+int fuse_bpf_choose_device(enum fuse_bpf_flavour flavour, int plain,
+			   struct fuse_bpf_choice *choice);
+
+/**
  * fuse_bpf_query - ask what the kernel can do
  * @fd: a FUSE device, mounted or not, or a directory of a backed mount
  * @query: out: the answer; what an older kernel does not know of is zero
@@ -139,6 +183,12 @@ const char *fuse_bpf_opcode_name(unsigned int opcode);
 #define FUSE_BPF_MOUNT_ALLOW_OTHER	   (1U << 0) /* others than the mount's owner */
 #define FUSE_BPF_MOUNT_DEFAULT_PERMISSIONS (1U << 1) /* kernel checks modes, not the daemon */
 #define FUSE_BPF_MOUNT_PLAIN		   (1U << 2) /* no backing: the root is the daemon's */
+/*
+ * If the kernel has no backed inodes, or refuses this backing, mount plainly. The
+ * daemon must then serve everything, without the credentials and checks of a backed
+ * mount and without filters: @choice says whether that is so.
+ */
+#define FUSE_BPF_MOUNT_FALLBACK		   (1U << 3)
 
 /**
  * struct fuse_bpf_mount_opts - how to mount
@@ -148,6 +198,7 @@ const char *fuse_bpf_opcode_name(unsigned int opcode);
  * @flavour: enum fuse_bpf_flavour
  * @backing_fd: the backing directory, if it is not given by its path; O_PATH will do
  * @mount_attrs: MOUNT_ATTR_* of <linux/mount.h>, like MOUNT_ATTR_RDONLY
+ * @choice: out: which device the mount has, and why; may be NULL
  */
 struct fuse_bpf_mount_opts {
 	size_t sz;
@@ -156,6 +207,7 @@ struct fuse_bpf_mount_opts {
 	__u32 flavour;
 	__s32 backing_fd;
 	__u32 mount_attrs;
+	struct fuse_bpf_choice *choice;
 };
 
 /**
@@ -178,7 +230,9 @@ struct fuse_bpf_mount_opts {
  * -ENOENT or -ENOTDIR no such directory, -ELOOP the backing is a backed mount or
  * stacked too deep, -EOPNOTSUPP the backing compares names by rules of its own,
  * -EINVAL unknown options, the errnos of fuse_bpf_open_device(), and those of
- * fsconfig(2). The kernel's own words on a refusal are passed on line by line.
+ * fsconfig(2). The kernel's own words on a refusal are passed on line by line. With
+ * %FUSE_BPF_MOUNT_FALLBACK, only a mount without backing can fail, or what is no
+ * refusal of the kernel: -EINVAL, -ENOENT, -ENOTDIR, -EPERM.
  */
 int fuse_bpf_fsmount(const char *backing, int *device_fd, const struct fuse_bpf_mount_opts *opts);
 
@@ -346,6 +400,121 @@ struct fuse_bpf_attach_opts {
 int fuse_bpf_attach(int fd, int filter_fd, __u32 *id, const struct fuse_bpf_attach_opts *opts);
 
 /**
+ * struct fuse_bpf_filter - a filter that this process has loaded or found
+ *
+ * It is opened, loaded, registered and attached, in this order. The functions below
+ * do what is missing of the steps before. To be used by one thread at a time.
+ */
+struct fuse_bpf_filter;
+
+/**
+ * fuse_bpf_filter_open - read a filter from an object file
+ * @path: file made by clang -target bpf -g, with one struct fuse_filter_ops in it
+ *
+ * Nothing is in the kernel yet: variables, map sizes and pins can be set by
+ * fuse_bpf_filter_object().
+ *
+ * Return: a filter for fuse_bpf_filter_free(), or NULL with errno set: ENOENT,
+ * EACCES, ENOMEM, EINVAL the file holds no filter or several, or is no BPF object
+ */
+struct fuse_bpf_filter *fuse_bpf_filter_open(const char *path);
+
+/**
+ * fuse_bpf_filter_open_object - take the filter of an object that is open already
+ * @obj: opened by libbpf, for example by a skeleton; loaded or not. It stays the
+ *	caller's, and must outlive the filter
+ *
+ * Return: as fuse_bpf_filter_open()
+ */
+struct fuse_bpf_filter *fuse_bpf_filter_open_object(struct bpf_object *obj);
+
+/**
+ * fuse_bpf_filter_open_pinned - take a registered filter from its pin
+ * @path: pin of its link in the BPF file system
+ *
+ * It can be attached and replaced, and replace no other.
+ *
+ * Return: as fuse_bpf_filter_open(); ENOENT no such pin, EINVAL it is of something else
+ */
+struct fuse_bpf_filter *fuse_bpf_filter_open_pinned(const char *path);
+
+/**
+ * fuse_bpf_filter_object - the object of a filter, for libbpf's functions
+ * @filter: the filter
+ *
+ * Return: its object, NULL if it came from a pin
+ */
+struct bpf_object *fuse_bpf_filter_object(const struct fuse_bpf_filter *filter);
+
+/**
+ * fuse_bpf_filter_load - load programs and maps into the kernel
+ * @filter: opened
+ *
+ * A refusal by the verifier is explained by the last lines of its log.
+ *
+ * Return: 0, also if they are loaded; -EPERM no CAP_BPF and CAP_SYS_ADMIN, -ESRCH or
+ * -ENOENT the kernel has no struct fuse_filter_ops, or another errno of bpf(2)
+ */
+int fuse_bpf_filter_load(struct fuse_bpf_filter *filter);
+
+/**
+ * fuse_bpf_filter_register - make a filter known to FUSE
+ * @filter: opened or loaded
+ *
+ * Return: a descriptor of its BPF link, which is not the caller's to close; -EINVAL
+ * the kernel refuses its name, its flags, or that it has no callback, or the errnos of
+ * fuse_bpf_filter_load()
+ */
+int fuse_bpf_filter_register(struct fuse_bpf_filter *filter);
+
+/**
+ * fuse_bpf_filter_attach - attach a filter, loaded and registered if need be
+ * @filter: the filter
+ * @fd: as for fuse_bpf_attach()
+ * @id: likewise
+ * @opts: likewise
+ *
+ * When @filter is freed, its link goes with it unless it is pinned, and what it
+ * would have been asked about fails with EIO (or is let pass, as chosen in @opts).
+ *
+ * Return: as fuse_bpf_attach() and fuse_bpf_filter_register()
+ */
+int fuse_bpf_filter_attach(struct fuse_bpf_filter *filter, int fd, __u32 *id,
+			   const struct fuse_bpf_attach_opts *opts);
+
+/**
+ * fuse_bpf_filter_replace - put one filter into the place of another, wherever it is
+ * @filter: registered or from a pin; attachments, pins and link stay
+ * @with: opened or loaded, and not registered; loaded if need be
+ *
+ * A request is asked about by the old callbacks or by the new ones, never by none.
+ * Afterwards @filter has the object of @with, and @with that of @filter, so that it
+ * can be freed.
+ *
+ * Return: 0; -EINVAL @filter is not registered or @with is, or what
+ * fuse_bpf_filter_load() and bpf(2) fail with; after an error, @filter is as it was
+ */
+int fuse_bpf_filter_replace(struct fuse_bpf_filter *filter, struct fuse_bpf_filter *with);
+
+/**
+ * fuse_bpf_filter_pin - keep a filter registered when this process ends
+ * @filter: the filter, registered if need be
+ * @path: new file in a BPF file system, without dots; unlink(2) ends it
+ *
+ * Return: 0; -EEXIST, -EPERM @path is on no BPF file system, or what
+ * fuse_bpf_filter_register() fails with
+ */
+int fuse_bpf_filter_pin(struct fuse_bpf_filter *filter, const char *path);
+
+/**
+ * fuse_bpf_filter_free - let go of a filter
+ * @filter: may be NULL
+ *
+ * Unless it is pinned, it is registered no more.
+ */
+void fuse_bpf_filter_free(struct fuse_bpf_filter *filter);
+
+/**
  * fuse_bpf_detach - detach a filter from a mount
  * @fd: mounted FUSE device, or a directory of the mount
  * @id: id of the attachment
@@ -381,6 +550,341 @@ int fuse_bpf_list(int fd, struct fuse_filter_info *filters, __u32 nr);
  * mount is not backed
  */
 int fuse_bpf_stats(int fd, struct fuse_op_stats *ops, __u32 nr);
+
+/**
+ * struct fuse_bpf_backing_info - something that is held open on a backing
+ * @sz: size of this structure
+ * @id: as fuse_bpf_backing_open() returned it, 0: the root's
+ * @refs: references to the registration
+ * @inodes: inodes that it serves
+ * @path: where it is now, in the view of the caller; valid during the call
+ */
+struct fuse_bpf_backing_info {
+	size_t sz;
+	__s32 id;
+	__u32 refs;
+	__u32 inodes;
+	__u32 reserved;
+	const char *path;
+};
+
+/**
+ * fuse_bpf_backing_fn - takes one registration
+ * @info: what it is
+ * @arg: as given to fuse_bpf_for_each_backing()
+ *
+ * Return: 0 to go on; another value ends the walk
+ */
+typedef int (*fuse_bpf_backing_fn)(const struct fuse_bpf_backing_info *info, void *arg);
+
+/**
+ * fuse_bpf_for_each_backing - list the registrations of a mount
+ * @fd: mounted FUSE device, or a directory of the mount
+ * @fn: called for each
+ * @arg: handed to @fn
+ *
+ * For a directory, the control file system must be mounted in its usual place,
+ * /sys/fs/fuse_bpf/connections or /sys/fs/fuse/connections.
+ *
+ * Return: 0 or what @fn returned; -EACCES neither the mount's owner nor root, -ENOENT
+ * no control file system, or a FUSE without backings, -ENOTTY @fd is of no FUSE
+ */
+int fuse_bpf_for_each_backing(int fd, fuse_bpf_backing_fn fn, void *arg);
+
+/**
+ * struct fuse_bpf_refusal - a reason for which the kernel did not use a backing
+ * @name: of the reason, as the tracepoint fuse_backed_refused has it
+ * @count: how often it was given on this mount
+ */
+struct fuse_bpf_refusal {
+	char name[32];
+	__u64 count;
+};
+
+/**
+ * fuse_bpf_refusals - how often the kernel refused what the backing could have answered
+ * @fd: mounted FUSE device, or a directory of the mount
+ * @refusals: out: array of @nr elements, may be NULL if @nr is 0
+ * @nr: elements in the array
+ *
+ * The control file system must be mounted, as for fuse_bpf_for_each_backing().
+ *
+ * Return: number of reasons, of which at most @nr were written; the errnos of
+ * fuse_bpf_for_each_backing()
+ */
+int fuse_bpf_refusals(int fd, struct fuse_bpf_refusal *refusals, __u32 nr);
+
+/**
+ * struct fuse_bpf_ask - a request that a filter wants to ask the daemon about
+ * @sz: size of this structure
+ * @nodeid: of the directory where there is a name, else of the inode
+ * @opcode: enum fuse_opcode of the request that is asked about
+ * @phase: %FUSE_BPF_ASK_PRE or %FUSE_BPF_ASK_POST
+ * @result: afterwards: what it ended with, a negative errno, or 0, or bytes or position
+ * @uid: of the caller, as in other requests
+ * @gid: likewise
+ * @pid: likewise
+ * @attr_valid: FATTR_* of those attributes that the request gives; 0: @attr is what
+ *	was found or asked for
+ * @name: NULL: none
+ * @newname: of a rename; NULL: none
+ * @text: name of an extended attribute, or target of a new link; NULL: none
+ * @in: struct of the protocol that requests of @opcode have, NULL: not passed on
+ * @in_size: bytes in it
+ * @attr_size: bytes in @attr
+ * @attr: struct fuse_attr of <linux/fuse.h>, NULL: none
+ * @unique: of the request, for logs
+ * @node_fd: with fuse_bpf_serve() and no operations of the caller's: O_PATH descriptor of
+ *	the node in the backing, to be used and not closed; else -1
+ * @reserved: zero
+ *
+ * All of it is valid until the handler returns. Bytes that the kernel did not send
+ * are not there: no member points outside the request.
+ */
+struct fuse_bpf_ask {
+	size_t sz;
+	__u64 nodeid;
+	__u32 opcode;
+	__u32 phase;
+	__s64 result;
+	__u32 uid;
+	__u32 gid;
+	__u32 pid;
+	__u32 attr_valid;
+	const char *name;
+	const char *newname;
+	const char *text;
+	const void *in;
+	const void *attr;
+	__u32 in_size;
+	__u32 attr_size;
+	__u64 unique;
+	__s32 node_fd;
+	__u32 reserved;
+};
+
+/**
+ * fuse_bpf_ask_fn - decides about a request
+ * @ask: what it is about
+ * @arg: as given to fuse_bpf_session_new()
+ *
+ * It may run in several threads at a time. It must not use the mount that it decides
+ * about: whoever holds a lock there may be waiting for the answer.
+ *
+ * Return: before the request: enum fuse_filter_verdict without flags, or a negative
+ * errno to refuse it; afterwards: 0, or a negative errno in the place of the result.
+ * Anything else refuses with EIO.
+ */
+typedef int (*fuse_bpf_ask_fn)(const struct fuse_bpf_ask *ask, void *arg);
+
+/* fuse_bpf_handler.opcode: all that have no handler of their own */
+#define FUSE_BPF_ALL_OPS (~0U)
+
+/**
+ * struct fuse_bpf_handler - who is asked about an opcode
+ * @opcode: enum fuse_opcode or %FUSE_BPF_ALL_OPS; 0 ends the table
+ * @pre: before the backing answers, NULL: refuse with EIO
+ * @post: afterwards, likewise
+ *
+ * What a filter asks and nobody here knows is refused with EIO.
+ */
+struct fuse_bpf_handler {
+	__u32 opcode;
+	__u32 reserved;
+	fuse_bpf_ask_fn pre;
+	fuse_bpf_ask_fn post;
+};
+
+/* fuse_bpf_session_opts.flags */
+#define FUSE_BPF_SESSION_TAKE_OVER (1U << 0) /* another daemon has had the connection */
+
+/**
+ * struct fuse_bpf_session_opts - what is done for a libfuse session
+ * @sz: size of this structure
+ * @flags: FUSE_BPF_SESSION_*
+ * @handlers: table of those who are asked, ended by opcode 0; NULL: none. It must
+ *	stay until fuse_bpf_session_free()
+ * @arg: handed to handlers
+ * @ask_threads: how many threads run handlers; 0: whoever reads the device, one at
+ *	a time per thread of the session, so that handlers must not wait
+ * @state_fd: from fuse_bpf_state_new(), to let another daemon take over; 0: none. It
+ *	stays the caller's
+ */
+struct fuse_bpf_session_opts {
+	size_t sz;
+	__u32 flags;
+	__u32 ask_threads;
+	const struct fuse_bpf_handler *handlers;
+	void *arg;
+	__s32 state_fd;
+	__u32 reserved;
+};
+
+/**
+ * struct fuse_bpf_session - what this library adds to a session of libfuse
+ */
+struct fuse_bpf_session;
+
+/**
+ * fuse_bpf_session_new - give a device to a session of libfuse
+ * @session: out: for fuse_bpf_session_free()
+ * @se: from fuse_session_new(), not mounted. It stays the caller's
+ * @device_fd: from fuse_bpf_mount(); after success it is @se's, which closes it in
+ *	fuse_session_destroy()
+ * @opts: may be NULL
+ *
+ * It takes the place of fuse_session_mount(). fuse_session_loop() and
+ * fuse_session_loop_mt(), also with clone_fd, then serve the mount, and so do loops of
+ * the caller's on fuse_session_fd() with fuse_session_receive_buf(). Without handlers and
+ * state the session reads and writes the device itself; with them, requests are
+ * read without splice(2).
+ *
+ * With %FUSE_BPF_SESSION_TAKE_OVER, libfuse is given the INIT request that the first
+ * daemon got, and the kernel is not told what the new one answers: it must be the
+ * same, or the session ends with -EPROTO before it has seen a request. Requests that
+ * the old daemon had not answered are sent again. Node ids and file handles go on to
+ * be those that the old one gave out: they must mean something to the new one.
+ *
+ * Return: 0; -EBADF, -EINVAL bad options or a wrong table, -ENODATA @opts->state_fd
+ * holds no state, because the first daemon has not seen INIT, -EPROTO it holds
+ * something else, -EMFILE @device_fd is a very high number, -ENOMEM
+ */
+int fuse_bpf_session_new(struct fuse_bpf_session **session, struct fuse_session *se, int device_fd,
+			 const struct fuse_bpf_session_opts *opts);
+
+/**
+ * fuse_bpf_session_free - free what fuse_bpf_session_new() has made
+ * @session: may be NULL
+ *
+ * Call it when the loop has ended, and before fuse_session_destroy(), whose last
+ * requests are answered all the same. It waits for handlers that run.
+ */
+void fuse_bpf_session_free(struct fuse_bpf_session *session);
+
+/**
+ * fuse_bpf_state_new - make a file for what another daemon needs to take over
+ *
+ * Return: a descriptor of a file in memory, to be kept and passed on together with
+ * that of the device; or a negative errno
+ */
+int fuse_bpf_state_new(void);
+
+/**
+ * fuse_bpf_fdstore_put - let the service manager keep a descriptor
+ * @name: for fuse_bpf_fdstore_get(): letters, digits and some more, no colon
+ * @fd: descriptor; it stays the caller's
+ *
+ * The manager, systemd or another one that knows its protocol, gives it to the next
+ * process that it starts for the service, whose unit must say FileDescriptorStoreMax=
+ * and FileDescriptorStorePreserve=.
+ *
+ * Return: 0; -ENOENT there is no manager ($NOTIFY_SOCKET), -EINVAL a bad name, -EBADF, or
+ * what sendmsg(2) fails with
+ */
+int fuse_bpf_fdstore_put(const char *name, int fd);
+
+/**
+ * fuse_bpf_fdstore_remove - have the service manager close what it keeps
+ * @name: as given to fuse_bpf_fdstore_put(); all of this name
+ *
+ * To be called when the mount is gone. A device that is not mounted any more is let go of
+ * by the manager itself, a state is not.
+ *
+ * Return: as fuse_bpf_fdstore_put()
+ */
+int fuse_bpf_fdstore_remove(const char *name);
+
+/**
+ * fuse_bpf_fdstore_get - find a descriptor that the service manager has kept
+ * @name: as given to fuse_bpf_fdstore_put()
+ *
+ * Return: a descriptor, now close-on-exec; -ENOENT there is none of this name
+ */
+int fuse_bpf_fdstore_get(const char *name);
+
+/**
+ * fuse_bpf_send_connection - pass a connection to the next daemon
+ * @sock: connected UNIX socket
+ * @device_fd: device of the mount; it stays the caller's
+ * @state_fd: from fuse_bpf_state_new(); it stays the caller's
+ *
+ * Return: 0, or what sendmsg(2) fails with
+ */
+int fuse_bpf_send_connection(int sock, int device_fd, int state_fd);
+
+/**
+ * fuse_bpf_recv_connection - take over a connection
+ * @sock: connected UNIX socket
+ * @device_fd: out: device of the mount
+ * @state_fd: out: for fuse_bpf_session_opts
+ *
+ * Whoever is at the other end must be trusted.
+ *
+ * Return: 0; -EPROTO something else has come, -ENOTCONN the other end is closed, or
+ * what recvmsg(2) fails with
+ */
+int fuse_bpf_recv_connection(int sock, int *device_fd, int *state_fd);
+
+/* fuse_bpf_serve_opts.flags */
+#define FUSE_BPF_SERVE_CLOSED	   (1U << 0) /* filter fails: mount, and refuse everything */
+#define FUSE_BPF_SERVE_MULTITHREAD (1U << 1) /* several threads read requests */
+#define FUSE_BPF_SERVE_SIGNALS	   (1U << 2) /* SIGTERM, SIGINT and SIGHUP end it */
+
+/**
+ * struct fuse_bpf_serve_opts - how to serve a directory
+ * @sz: size of this structure
+ * @flags: FUSE_BPF_SERVE_*
+ * @mount_flags: FUSE_BPF_MOUNT_ALLOW_OTHER, FUSE_BPF_MOUNT_DEFAULT_PERMISSIONS
+ * @mount_attrs: as in struct fuse_bpf_mount_opts
+ * @flavour: enum fuse_bpf_flavour
+ * @ask_threads: as in struct fuse_bpf_session_opts
+ * @source: first column of /proc/mounts, NULL: the path of the backing
+ * @filter_path: object file of the filter; NULL: @filter
+ * @filter: the filter, NULL: none. It stays the caller's
+ * @handlers: as in struct fuse_bpf_session_opts
+ * @ops: of libfuse, for requests that the filter leaves to the daemon; NULL: only
+ *	names and attributes, so that the kernel can name to handlers what it found
+ *	itself
+ * @ops_size: sizeof(struct fuse_lowlevel_ops)
+ * @arg: handed to handlers, @ready, and as user data to @ops
+ * @ready: called before the mount can be seen, with its root directory, from which it
+ *	may read what the backing answers, or attach more filters; NULL: nobody. A
+ *	negative errno undoes the mount, and is returned
+ */
+struct fuse_bpf_serve_opts {
+	size_t sz;
+	__u32 flags;
+	__u32 mount_flags;
+	__u32 mount_attrs;
+	__u32 flavour;
+	__u32 ask_threads;
+	__u32 reserved;
+	const char *source;
+	const char *filter_path;
+	struct fuse_bpf_filter *filter;
+	const struct fuse_bpf_handler *handlers;
+	const struct fuse_lowlevel_ops *ops;
+	size_t ops_size;
+	void *arg;
+	int (*ready)(int root_fd, void *arg);
+};
+
+/**
+ * fuse_bpf_serve - serve a directory until it is unmounted
+ * @backing: path of the directory that answers
+ * @mountpoint: directory that the mount will cover
+ * @opts: may be NULL: no filter, and nobody is asked
+ *
+ * The filter is attached before anybody can see the mount. If it cannot be, nothing is
+ * mounted and its errno returned; with %FUSE_BPF_SERVE_CLOSED, a mount is there whose
+ * every name is refused with EACCES, until it is unmounted, and -EKEYREJECTED is
+ * returned then.
+ *
+ * Return: 0 it was unmounted, or ended by a signal, when it unmounts itself; the
+ * errnos of fuse_bpf_mount(), fuse_bpf_filter_attach() and fuse_bpf_session_new()
+ */
+int fuse_bpf_serve(const char *backing, const char *mountpoint,
+		   const struct fuse_bpf_serve_opts *opts);
 
 #ifdef __cplusplus
 }

@@ -60,3 +60,13 @@ int fuse_bpf_copy_opts(void *opts, size_t size, const void *from)
 	memcpy(opts, from, theirs < size ? theirs : size);
 	return 0;
 }
+
+void fuse_bpf_copy_out(void *to, const void *from, size_t size)
+{
+	size_t theirs;
+
+	memcpy(&theirs, to, sizeof(theirs));
+	memset(to, 0, theirs);
+	memcpy(to, from, theirs < size ? theirs : size);
+	memcpy(to, &theirs, sizeof(theirs));
+}

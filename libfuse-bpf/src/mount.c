@@ -15,7 +15,8 @@
 #include "internal.h"
 
 #define KNOWN_FLAGS \
-	(FUSE_BPF_MOUNT_ALLOW_OTHER | FUSE_BPF_MOUNT_DEFAULT_PERMISSIONS | FUSE_BPF_MOUNT_PLAIN)
+	(FUSE_BPF_MOUNT_ALLOW_OTHER | FUSE_BPF_MOUNT_DEFAULT_PERMISSIONS | FUSE_BPF_MOUNT_PLAIN | \
+	 FUSE_BPF_MOUNT_FALLBACK)
 
 /**
  * struct plan - a mount in the making
@@ -143,23 +144,18 @@ static int open_backing(const char *backing, const struct fuse_bpf_mount_opts *o
 }
 
 /* Has the device open, if only to learn which flavour it is. */
-static int mount_backing(const char *backing, int backing_fd, int *device_fd,
-			 const struct fuse_bpf_mount_opts *opts)
+static int mount_on(int dev, const struct fuse_bpf_choice *choice, const char *backing,
+		    int backing_fd, int *device_fd, const struct fuse_bpf_mount_opts *opts)
 {
-	enum fuse_bpf_flavour flavour = opts->flavour;
 	struct plan plan = {
 		.backing_fd = backing_fd,
+		.device_fd = device_fd ? dev : -1,
 		.source = opts->source ? opts->source : backing ? backing : "fuse-bpf",
 		.flags = opts->flags,
 	};
-	int dev, fd;
+	int fd;
 
-	dev = fuse_bpf_open_device(flavour, &flavour);
-	if (dev < 0)
-		return dev;
-
-	plan.device_fd = device_fd ? dev : -1;
-	fd = fsmount_plan(&plan, flavour, opts->mount_attrs);
+	fd = fsmount_plan(&plan, choice->flavour, opts->mount_attrs);
 	if (fd >= 0 && device_fd)
 		*device_fd = dev;
 	else
@@ -167,33 +163,129 @@ static int mount_backing(const char *backing, int backing_fd, int *device_fd,
 	return fd;
 }
 
-FUSE_BPF_API int fuse_bpf_fsmount(const char *backing, int *device_fd,
-				  const struct fuse_bpf_mount_opts *user_opts)
+static int choose_device(const struct fuse_bpf_mount_opts *opts, int plain,
+			 struct fuse_bpf_choice *choice)
 {
-	struct fuse_bpf_mount_opts opts;
+	int dev = fuse_bpf_choose(opts->flavour, plain, choice);
+
+	if (dev < 0)
+		fuse_bpf_log("%s", choice->why);
+	return dev;
+}
+
+static int mount_plainly(const char *source, int *device_fd, const struct fuse_bpf_mount_opts *opts,
+			 struct fuse_bpf_choice *choice)
+{
+	int dev = choose_device(opts, opts->flags & FUSE_BPF_MOUNT_FALLBACK, choice);
+
+	return dev < 0 ? dev : mount_on(dev, choice, source, -1, device_fd, opts);
+}
+
+static int mount_backed(const char *backing, int backing_fd, int *device_fd,
+			const struct fuse_bpf_mount_opts *opts, struct fuse_bpf_choice *choice)
+{
+	int dev = choose_device(opts, 0, choice);
+
+	return dev < 0 ? dev : mount_on(dev, choice, backing, backing_fd, device_fd, opts);
+}
+
+/*
+ * Errnos that say that the kernel will not do it, and not that the caller is wrong. The
+ * backing has been found before, so ENOENT is about the device.
+ */
+static bool may_fall_back(int err)
+{
+	switch (err) {
+	case -ENOENT:
+	case -ENOTTY:
+	case -ENODEV:
+	case -ENXIO:
+	case -ELOOP:
+	case -EOPNOTSUPP:
+	case -EACCES:
+		return true;
+	}
+	return false;
+}
+
+static int mount_or_fall_back(const char *backing, int backing_fd, int *device_fd,
+			      const struct fuse_bpf_mount_opts *opts,
+			      struct fuse_bpf_choice *choice)
+{
+	char why[sizeof(choice->why)];
+	int fd, err;
+
+	err = mount_backed(backing, backing_fd, device_fd, opts, choice);
+	if (err >= 0 || !(opts->flags & FUSE_BPF_MOUNT_FALLBACK) || !may_fall_back(err))
+		return err;
+
+	fd = mount_plainly(backing, device_fd, opts, choice);
+	if (fd >= 0 && !choice->plain) {
+		choice->plain = 1;
+		snprintf(why, sizeof(why), "%s; but it refuses the backing: %s", choice->path,
+			 strerror(-err));
+		memcpy(choice->why, why, sizeof(why));
+	}
+	if (fd >= 0)
+		fuse_bpf_log("mounted without backing: %s", choice->why);
+	return fd;
+}
+
+static int mount_with(const char *backing, int *device_fd, const struct fuse_bpf_mount_opts *opts,
+		      struct fuse_bpf_choice *choice)
+{
 	int backing_fd, fd;
 
-	fd = fuse_bpf_copy_opts(&opts, sizeof(opts), user_opts);
-	if (fd)
-		return fd;
-	if (opts.flags & ~KNOWN_FLAGS) {
-		fuse_bpf_log("unknown mount flags %#x", opts.flags & ~KNOWN_FLAGS);
+	if (opts->flags & FUSE_BPF_MOUNT_PLAIN)
+		return mount_plainly(NULL, device_fd, opts, choice);
+
+	backing_fd = open_backing(backing, opts);
+	if (backing_fd < 0)
+		return backing_fd;
+	fd = mount_or_fall_back(backing, backing_fd, device_fd, opts, choice);
+	if (backing)
+		close(backing_fd);
+	return fd;
+}
+
+static int check_mount_opts(const char *backing, const int *device_fd,
+			    const struct fuse_bpf_mount_opts *opts)
+{
+	if (opts->flags & ~KNOWN_FLAGS) {
+		fuse_bpf_log("unknown mount flags %#x", opts->flags & ~KNOWN_FLAGS);
 		return -EINVAL;
 	}
-
-	if (opts.flags & FUSE_BPF_MOUNT_PLAIN) {
-		if (!backing && device_fd)
-			return mount_backing(NULL, -1, device_fd, &opts);
+	if (opts->flags & FUSE_BPF_MOUNT_PLAIN && (backing || !device_fd)) {
 		fuse_bpf_log("a plain mount has a daemon and no backing");
 		return -EINVAL;
 	}
+	if (opts->flags & FUSE_BPF_MOUNT_FALLBACK && !device_fd) {
+		fuse_bpf_log("a mount without a daemon cannot fall back to one");
+		return -EINVAL;
+	}
+	if (opts->choice && opts->choice->sz < sizeof(opts->choice->sz)) {
+		fuse_bpf_log("the size of struct fuse_bpf_choice is not set");
+		return -EINVAL;
+	}
+	return 0;
+}
 
-	backing_fd = open_backing(backing, &opts);
-	if (backing_fd < 0)
-		return backing_fd;
-	fd = mount_backing(backing, backing_fd, device_fd, &opts);
-	if (backing)
-		close(backing_fd);
+FUSE_BPF_API int fuse_bpf_fsmount(const char *backing, int *device_fd,
+				  const struct fuse_bpf_mount_opts *user_opts)
+{
+	struct fuse_bpf_choice choice = {};
+	struct fuse_bpf_mount_opts opts;
+	int fd;
+
+	fd = fuse_bpf_copy_opts(&opts, sizeof(opts), user_opts);
+	if (!fd)
+		fd = check_mount_opts(backing, device_fd, &opts);
+	if (fd)
+		return fd;
+
+	fd = mount_with(backing, device_fd, &opts, &choice);
+	if (opts.choice)
+		fuse_bpf_copy_out(opts.choice, &choice, sizeof(choice));
 	return fd;
 }
 

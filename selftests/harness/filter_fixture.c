@@ -54,7 +54,7 @@ void filter_quiet(bool quiet)
 }
 
 /* Objects are in build/selftests, test programs in a folder of that. */
-static int object_path(char *path, size_t size, const char *name)
+int filter_path(char *path, size_t size, const char *name)
 {
 	char self[PATH_MAX];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -85,7 +85,7 @@ int filter_open_object(struct filter *filter, const char *name)
 
 	*filter = FILTER_NONE;
 	begin_log();
-	err = object_path(path, sizeof(path), name);
+	err = filter_path(path, sizeof(path), name);
 	if (err)
 		return explain(err, name);
 	filter->obj = bpf_object__open_file(path, NULL);

@@ -28,6 +28,14 @@ struct filter {
 #define FILTER_NONE ((struct filter){ .fd = -1 })
 
 /**
+ * filter_path - where an object file is
+ * @path: filled in
+ * @size: of @path
+ * @name: file name in build/selftests without ".bpf.o"
+ */
+int filter_path(char *path, size_t size, const char *name);
+
+/**
  * filter_open_object - open an object file that holds no filter
  * @filter: filled in
  * @name: file name in build/selftests without ".bpf.o"

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/*
+ * Serving a directory with one call: mount, filter, session and loop.
+ */
+#define FUSE_USE_VERSION 317
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "nodes.h"
+#include "session.h"
+
+#define SERVE_FLAGS (FUSE_BPF_SERVE_CLOSED | FUSE_BPF_SERVE_MULTITHREAD | FUSE_BPF_SERVE_SIGNALS)
+#define MOUNT_FLAGS (FUSE_BPF_MOUNT_ALLOW_OTHER | FUSE_BPF_MOUNT_DEFAULT_PERMISSIONS)
+
+/**
+ * struct server - a directory that is served
+ * @opts: of the caller
+ * @mountpoint: where
+ * @mount_fd: the mount, not in the file tree before all is ready
+ * @device_fd: its device; the session's once there is one
+ * @backing_fd: the directory
+ * @nodes: names that the kernel has told us, unless the caller serves them
+ * @se: session of libfuse
+ * @session: what is added to it
+ * @filter_failed: it is the filter that there is an error about
+ */
+struct server {
+	struct fuse_bpf_serve_opts opts;
+	const char *mountpoint;
+	int mount_fd;
+	int device_fd;
+	int backing_fd;
+	struct fuse_bpf_nodes *nodes;
+	struct fuse_session *se;
+	struct fuse_bpf_session *session;
+	bool filter_failed;
+};
+
+static int new_session(struct server *server, const struct fuse_lowlevel_ops *ops, size_t size,
+		       void *data)
+{
+	FUSE_BPF_OPTS(fuse_bpf_session_opts, opts, .handlers = server->opts.handlers,
+		      .arg = server->opts.arg, .ask_threads = server->opts.ask_threads);
+	char *argv[] = { "fuse_bpf_serve", NULL };
+	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+	int err;
+
+	server->se = fuse_session_new(&args, ops, size, data);
+	fuse_opt_free_args(&args);
+	if (!server->se)
+		return -ENOMEM;
+	err = fuse_bpf_session_new(&server->session, server->se, server->device_fd, &opts);
+	if (!err)
+		server->device_fd = -1;
+	return err;
+}
+
+static int open_session(struct server *server)
+{
+	int err;
+
+	if (server->opts.ops)
+		return new_session(server, server->opts.ops, server->opts.ops_size,
+				   server->opts.arg);
+	server->nodes = fuse_bpf_nodes_new(server->backing_fd);
+	if (!server->nodes)
+		return -ENOMEM;
+	err = new_session(server, &fuse_bpf_node_ops, sizeof(fuse_bpf_node_ops), server->nodes);
+	if (!err)
+		fuse_bpf_session_resolve(server->session, fuse_bpf_nodes_fd, server->nodes);
+	return err;
+}
+
+static int loop(struct server *server)
+{
+	struct fuse_loop_config *config;
+	int ret;
+
+	if (!(server->opts.flags & FUSE_BPF_SERVE_MULTITHREAD))
+		return fuse_session_loop(server->se);
+	config = fuse_loop_cfg_create();
+	if (!config)
+		return -ENOMEM;
+	ret = fuse_session_loop_mt(server->se, config);
+	fuse_loop_cfg_destroy(config);
+	return ret;
+}
+
+/* A signal ends the loop with its number, and then the mount, which we have made. */
+static int run(struct server *server)
+{
+	const bool signals = server->opts.flags & FUSE_BPF_SERVE_SIGNALS;
+	int ret;
+
+	if (signals && fuse_set_signal_handlers(server->se))
+		return -EBUSY;
+	ret = loop(server);
+	if (signals)
+		fuse_remove_signal_handlers(server->se);
+	if (ret)
+		umount2(server->mountpoint, MNT_DETACH);
+	return ret < 0 ? ret : 0;
+}
+
+static int show_mount(const struct server *server)
+{
+	int err;
+
+	if (!move_mount(server->mount_fd, "", AT_FDCWD, server->mountpoint,
+			MOVE_MOUNT_F_EMPTY_PATH))
+		return 0;
+	err = -errno;
+	fuse_bpf_log("%s: %s", server->mountpoint, strerror(-err));
+	return err;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void end(struct server *server)
+{
+	close_fd(&server->mount_fd);
+	fuse_bpf_session_free(server->session);
+	if (server->se)
+		fuse_session_destroy(server->se);
+	server->session = NULL;
+	server->se = NULL;
+	close_fd(&server->device_fd);
+	fuse_bpf_nodes_free(server->nodes);
+	server->nodes = NULL;
+}
+
+/* The root of a mount that nobody sees yet. Its daemon is not asked: it is backed. */
+static int open_root(const struct server *server)
+{
+	int fd = openat(server->mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int attach_filter(struct server *server, int root, struct fuse_bpf_filter *filter)
+{
+	int err = filter ? fuse_bpf_filter_attach(filter, root, NULL, NULL) : 0;
+
+	server->filter_failed = err;
+	return err;
+}
+
+static int prepare(struct server *server, struct fuse_bpf_filter *filter)
+{
+	int root = open_root(server);
+	int err;
+
+	if (root < 0)
+		return root;
+	err = attach_filter(server, root, filter);
+	if (!err)
+		err = open_session(server);
+	if (!err && server->opts.ready)
+		err = server->opts.ready(root, server->opts.arg);
+	close(root);
+	return err;
+}
+
+static int make_mount(struct server *server, const char *backing, bool plain)
+{
+	FUSE_BPF_OPTS(fuse_bpf_mount_opts, opts, .source = server->opts.source,
+		      .flags = server->opts.mount_flags, .flavour = server->opts.flavour,
+		      .backing_fd = server->backing_fd, .mount_attrs = server->opts.mount_attrs);
+
+	if (plain)
+		opts.flags |= FUSE_BPF_MOUNT_PLAIN | FUSE_BPF_MOUNT_FALLBACK;
+	if (!opts.source)
+		opts.source = backing;
+	server->mount_fd = fuse_bpf_fsmount(NULL, &server->device_fd, &opts);
+	return server->mount_fd < 0 ? server->mount_fd : 0;
+}
+
+static int serve_open(struct server *server, const char *backing, struct fuse_bpf_filter *filter)
+{
+	int err;
+
+	err = make_mount(server, backing, false);
+	if (!err)
+		err = prepare(server, filter);
+	if (!err)
+		err = show_mount(server);
+	if (!err) {
+		close_fd(&server->mount_fd);
+		err = run(server);
+	}
+	end(server);
+	return err;
+}
+
+/* The mount is there, so that nobody takes the directory below it for the served one. */
+static int serve_closed(struct server *server, const char *backing)
+{
+	int err;
+
+	fuse_bpf_log("the filter of %s fails: everything is refused", server->mountpoint);
+	server->opts.handlers = NULL;
+	err = make_mount(server, backing, true);
+	if (!err)
+		err = new_session(server, &fuse_bpf_closed_ops, sizeof(fuse_bpf_closed_ops), NULL);
+	if (!err)
+		err = show_mount(server);
+	if (!err) {
+		close_fd(&server->mount_fd);
+		err = run(server);
+	}
+	end(server);
+	return err ? err : -EKEYREJECTED;
+}
+
+/*
+ * Everything that can be wrong with a filter is found out before there is a mount, but
+ * for what its attachment says.
+ */
+static int open_filter(struct server *server, struct fuse_bpf_filter **filter)
+{
+	int fd = 0;
+
+	*filter = server->opts.filter;
+	if (server->opts.filter_path)
+		*filter = fuse_bpf_filter_open(server->opts.filter_path);
+	if (*filter)
+		fd = fuse_bpf_filter_register(*filter);
+	else if (server->opts.filter_path)
+		fd = -errno;
+	server->filter_failed = fd < 0;
+	return fd < 0 ? fd : 0;
+}
+
+static int serve(struct server *server, const char *backing)
+{
+	struct fuse_bpf_filter *filter = NULL;
+	int err;
+
+	err = open_filter(server, &filter);
+	if (!err)
+		err = serve_open(server, backing, filter);
+	if (server->filter_failed && server->opts.flags & FUSE_BPF_SERVE_CLOSED)
+		err = serve_closed(server, backing);
+	if (filter != server->opts.filter)
+		fuse_bpf_filter_free(filter);
+	return err;
+}
+
+static int check_serve_opts(const struct fuse_bpf_serve_opts *opts)
+{
+	if (opts->flags & ~SERVE_FLAGS || opts->mount_flags & ~MOUNT_FLAGS || opts->reserved) {
+		fuse_bpf_log("an option is set that fuse_bpf_serve() does not know");
+		return -EINVAL;
+	}
+	if (opts->filter && opts->filter_path) {
+		fuse_bpf_log("a filter is given by its path and once more");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+FUSE_BPF_API int fuse_bpf_serve(const char *backing, const char *mountpoint,
+				const struct fuse_bpf_serve_opts *user_opts)
+{
+	struct server server = { .mountpoint = mountpoint, .mount_fd = -1, .device_fd = -1 };
+	int err;
+
+	err = fuse_bpf_copy_opts(&server.opts, sizeof(server.opts), user_opts);
+	if (!err)
+		err = check_serve_opts(&server.opts);
+	if (err)
+		return err;
+	server.backing_fd = open(backing, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (server.backing_fd < 0) {
+		err = -errno;
+		fuse_bpf_log("%s: %s", backing, strerror(-err));
+		return err;
+	}
+	err = serve(&server, backing);
+	close(server.backing_fd);
+	return err;
+}
