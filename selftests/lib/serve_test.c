@@ -375,6 +375,55 @@ TEST_F(asked, by_many)
 	EXPECT_EQ(4 * scale(50), self->seen->opens);
 }
 
+static int all_pre(const struct fuse_bpf_ask *ask, void *arg)
+{
+	struct asked *asked = arg;
+
+	if (ask->opcode == FUSE_LOOKUP)
+		snprintf(asked->name, sizeof(asked->name), "%s", ask->name);
+	else if (ask->opcode == FUSE_MKDIR)
+		return -EPIPE;
+	return FUSE_FILTER_DEFAULT;
+}
+
+/* Whoever has handlers and brings no filter has those asked, and no others. */
+TEST_F(serve, handlers_only)
+{
+	static const struct fuse_bpf_handler table[] = {
+		{ .opcode = FUSE_OPEN, .pre = open_pre },
+		{ .opcode = FUSE_BPF_ALL_OPS, .pre = all_pre },
+		{ }
+	};
+	FUSE_BPF_OPTS(fuse_bpf_serve_opts, opts, .handlers = table);
+	struct backed *b = &self->b;
+	struct asked *seen;
+
+	seen = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	opts.arg = seen;
+	setenv("FUSE_BPF_FILTER_DIR", "build/bpf", 1);
+	ASSERT_EQ(0, serve_in_child(b, &self->pid, &opts));
+	EXPECT_STREQ("text", text_of(in(b->mnt, "file")));
+	EXPECT_STREQ("file", seen->name);
+	EXPECT_EQ(1, seen->opens);
+	EXPECT_EQ(-EPIPE, RES(mkdir(in(b->mnt, "dir"), 0700)));
+	ASSERT_EQ(0, RES(umount(b->mnt)));
+	EXPECT_EQ(0, result_of(&self->pid));
+}
+
+TEST_F(serve, handlers_for_what_nobody_is_asked_about)
+{
+	static const struct fuse_bpf_handler table[] = {
+		{ .opcode = FUSE_READ, .pre = all_pre }, { }
+	};
+	FUSE_BPF_OPTS(fuse_bpf_serve_opts, opts, .handlers = table);
+
+	setenv("FUSE_BPF_FILTER_DIR", "build/bpf", 1);
+	EXPECT_EQ(-EINVAL, fuse_bpf_serve(self->b.back, self->b.mnt, &opts));
+	setenv("FUSE_BPF_FILTER_DIR", "/no/such/directory", 1);
+	EXPECT_EQ(-ENOENT, fuse_bpf_serve(self->b.back, self->b.mnt, &opts));
+	EXPECT_FALSE(is_mounted(self->b.mnt));
+}
+
 TEST_F(serve, not_at_all_without_its_filter)
 {
 	FUSE_BPF_OPTS(fuse_bpf_serve_opts, opts, .filter_path = BAD_FILTER);
