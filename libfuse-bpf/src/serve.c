@@ -191,10 +191,28 @@ static int attach_filter(struct server *server, struct fuse_bpf_filter *filter)
 	return err;
 }
 
+/* An older kernel takes the wish to ask for no verdict at all, and refuses everything. */
+static int check_asks(struct server *server)
+{
+	struct fuse_bpf_query query;
+	int err;
+
+	if (!server->opts.handlers)
+		return 0;
+	err = fuse_bpf_query(server->device_fd, &query);
+	if (err || query.features & FUSE_BPF_FILTER_ASKS)
+		return err;
+	fuse_bpf_log("the kernel has no filters that ask a daemon");
+	server->filter_failed = true;
+	return -EOPNOTSUPP;
+}
+
 static int prepare(struct server *server, struct fuse_bpf_filter *filter)
 {
-	int err = call_ready(server);
+	int err = check_asks(server);
 
+	if (!err)
+		err = call_ready(server);
 	if (!err)
 		err = attach_filter(server, filter);
 	return err ? err : open_session(server);
