@@ -888,7 +888,8 @@ struct fuse_bpf_serve_opts {
  * returned then.
  *
  * Return: 0 it was unmounted, or ended by a signal, when it unmounts itself;
- * -EOPNOTSUPP there are handlers, and the kernel asks no daemon; the errnos of fuse_bpf_mount(), fuse_bpf_filter_attach() and fuse_bpf_session_new()
+ * -EOPNOTSUPP there are handlers, and the kernel asks no daemon; the errnos of
+ * fuse_bpf_mount(), fuse_bpf_filter_attach() and fuse_bpf_session_new()
  */
 int fuse_bpf_serve(const char *backing, const char *mountpoint,
 		   const struct fuse_bpf_serve_opts *opts);
