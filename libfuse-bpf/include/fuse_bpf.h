@@ -219,9 +219,11 @@ struct fuse_bpf_mount_opts {
  * @opts: may be NULL
  *
  * Nobody can see the mount before move_mount(2) puts it somewhere, so this is the
- * time to attach filters that must never be absent: open "." relative to the
- * returned descriptor with O_RDONLY|O_DIRECTORY for a descriptor that
- * fuse_bpf_attach() takes. Closing the descriptor instead undoes everything.
+ * time to attach filters that must never be absent: fuse_bpf_attach() takes
+ * @device_fd, or what comes of opening "." relative to the returned descriptor with
+ * O_RDONLY|O_DIRECTORY. A filter that asks the daemon may have to be asked when the
+ * latter is closed, and wait for a daemon that does not run yet. Closing the returned
+ * descriptor instead undoes everything.
  *
  * What is in the backing is served with the credentials of the caller. A daemon
  * can hand @device_fd to libfuse by mounting its session on "/dev/fd/N".
@@ -840,16 +842,17 @@ int fuse_bpf_recv_connection(int sock, int *device_fd, int *state_fd);
  * @ask_threads: as in struct fuse_bpf_session_opts
  * @source: first column of /proc/mounts, NULL: the path of the backing
  * @filter_path: object file of the filter; NULL: @filter
- * @filter: the filter, NULL: none. It stays the caller's
+ * @filter: the filter; NULL, too: one that asks about what @handlers has, and none if
+ *	there are no handlers. It stays the caller's
  * @handlers: as in struct fuse_bpf_session_opts
  * @ops: of libfuse, for requests that the filter leaves to the daemon; NULL: only
  *	names and attributes, so that the kernel can name to handlers what it found
  *	itself
  * @ops_size: sizeof(struct fuse_lowlevel_ops)
  * @arg: handed to handlers, @ready, and as user data to @ops
- * @ready: called before the mount can be seen, with its root directory, from which it
- *	may read what the backing answers, or attach more filters; NULL: nobody. A
- *	negative errno undoes the mount, and is returned
+ * @ready: called before the filter is there and the mount can be seen, with its root
+ *	directory, from which it may read; NULL: nobody. A negative errno undoes the mount,
+ *	and is returned. What needs the daemon waits for ever then, as it does not run yet
  */
 struct fuse_bpf_serve_opts {
 	size_t sz;
@@ -875,13 +878,18 @@ struct fuse_bpf_serve_opts {
  * @mountpoint: directory that the mount will cover
  * @opts: may be NULL: no filter, and nobody is asked
  *
+ * A filter with a map ask_ops like that of bpf/filters/ask.bpf.c is told to ask about
+ * what there are handlers for. That one is taken from where filters are installed, or from
+ * $FUSE_BPF_FILTER_DIR.
+ *
  * The filter is attached before anybody can see the mount. If it cannot be, nothing is
  * mounted and its errno returned; with %FUSE_BPF_SERVE_CLOSED, a mount is there whose
  * every name is refused with EACCES, until it is unmounted, and -EKEYREJECTED is
  * returned then.
  *
- * Return: 0 it was unmounted, or ended by a signal, when it unmounts itself; the
- * errnos of fuse_bpf_mount(), fuse_bpf_filter_attach() and fuse_bpf_session_new()
+ * Return: 0 it was unmounted, or ended by a signal, when it unmounts itself;
+ * -EOPNOTSUPP there are handlers, and the kernel asks no daemon; the errnos of
+ * fuse_bpf_mount(), fuse_bpf_filter_attach() and fuse_bpf_session_new()
  */
 int fuse_bpf_serve(const char *backing, const char *mountpoint,
 		   const struct fuse_bpf_serve_opts *opts);

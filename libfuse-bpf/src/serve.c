@@ -4,10 +4,15 @@
  */
 #define FUSE_USE_VERSION 317
 
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <linux/fuse.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -17,6 +22,15 @@
 
 #define SERVE_FLAGS (FUSE_BPF_SERVE_CLOSED | FUSE_BPF_SERVE_MULTITHREAD | FUSE_BPF_SERVE_SIGNALS)
 #define MOUNT_FLAGS (FUSE_BPF_MOUNT_ALLOW_OTHER | FUSE_BPF_MOUNT_DEFAULT_PERMISSIONS)
+
+/* Map of bpf/filters/ask.bpf.c, and of every filter that likes to be told likewise */
+#define ASK_MAP "ask_ops"
+#define ASK_OPS 64
+
+/* Where filters are installed */
+#ifndef FILTER_DIR
+#define FILTER_DIR "/usr/lib/fuse-bpf"
+#endif
 
 /**
  * struct server - a directory that is served
@@ -29,6 +43,7 @@
  * @se: session of libfuse
  * @session: what is added to it
  * @filter_failed: it is the filter that there is an error about
+ * @ask_filter: path of the filter that asks about what there are handlers for
  */
 struct server {
 	struct fuse_bpf_serve_opts opts;
@@ -40,6 +55,7 @@ struct server {
 	struct fuse_session *se;
 	struct fuse_bpf_session *session;
 	bool filter_failed;
+	char ask_filter[256];
 };
 
 static int new_session(struct server *server, const struct fuse_lowlevel_ops *ops, size_t size,
@@ -148,28 +164,58 @@ static int open_root(const struct server *server)
 	return fd < 0 ? -errno : fd;
 }
 
-static int attach_filter(struct server *server, int root, struct fuse_bpf_filter *filter)
+/* The caller looks at the mount while nobody else does, and before the filter is there. */
+static int call_ready(const struct server *server)
 {
-	int err = filter ? fuse_bpf_filter_attach(filter, root, NULL, NULL) : 0;
+	int root, err;
+
+	if (!server->opts.ready)
+		return 0;
+	root = open_root(server);
+	if (root < 0)
+		return root;
+	err = server->opts.ready(root, server->opts.arg);
+	close(root);
+	return err;
+}
+
+/*
+ * By the device, not by a directory: with the filter there, all that this process does with
+ * the mount may be asked about, even to close it, and nobody answers yet.
+ */
+static int attach_filter(struct server *server, struct fuse_bpf_filter *filter)
+{
+	int err = filter ? fuse_bpf_filter_attach(filter, server->device_fd, NULL, NULL) : 0;
 
 	server->filter_failed = err;
 	return err;
 }
 
-static int prepare(struct server *server, struct fuse_bpf_filter *filter)
+/* An older kernel takes the wish to ask for no verdict at all, and refuses everything. */
+static int check_asks(struct server *server)
 {
-	int root = open_root(server);
+	struct fuse_bpf_query query;
 	int err;
 
-	if (root < 0)
-		return root;
-	err = attach_filter(server, root, filter);
+	if (!server->opts.handlers)
+		return 0;
+	err = fuse_bpf_query(server->device_fd, &query);
+	if (err || query.features & FUSE_BPF_FILTER_ASKS)
+		return err;
+	fuse_bpf_log("the kernel has no filters that ask a daemon");
+	server->filter_failed = true;
+	return -EOPNOTSUPP;
+}
+
+static int prepare(struct server *server, struct fuse_bpf_filter *filter)
+{
+	int err = check_asks(server);
+
 	if (!err)
-		err = open_session(server);
-	if (!err && server->opts.ready)
-		err = server->opts.ready(root, server->opts.arg);
-	close(root);
-	return err;
+		err = call_ready(server);
+	if (!err)
+		err = attach_filter(server, filter);
+	return err ? err : open_session(server);
 }
 
 static int make_mount(struct server *server, const char *backing, bool plain)
@@ -223,23 +269,107 @@ static int serve_closed(struct server *server, const char *backing)
 	return err ? err : -EKEYREJECTED;
 }
 
+/* Nobody can be asked about these; see enum fuse_filter_verdict */
+static bool is_never_asked(__u32 opcode)
+{
+	switch (opcode) {
+	case FUSE_READ:
+	case FUSE_WRITE:
+	case FUSE_RELEASE:
+	case FUSE_RELEASEDIR:
+		return true;
+	}
+	return opcode >= FUSE_FILTER_OP_DIRENT;
+}
+
+static int ask_about(int map_fd, __u32 opcode, const struct fuse_bpf_handler *handler)
+{
+	__u32 what = (handler->pre ? FUSE_FILTER_ASK_PRE : 0) |
+		     (handler->post ? FUSE_FILTER_ASK_POST : 0);
+
+	return bpf_map_update_elem(map_fd, &opcode, &what, BPF_ANY) ? -errno : 0;
+}
+
+/* All opcodes first, whatever the table's order, as others are more special. */
+static int ask_about_all(int map_fd, const struct fuse_bpf_handler *handlers)
+{
+	const struct fuse_bpf_handler *handler;
+	__u32 opcode;
+	int err = 0;
+
+	for (handler = handlers; !err && handler->opcode; handler++) {
+		if (handler->opcode != FUSE_BPF_ALL_OPS)
+			continue;
+		for (opcode = 1; !err && opcode < ASK_OPS; opcode++) {
+			if (!is_never_asked(opcode))
+				err = ask_about(map_fd, opcode, handler);
+		}
+	}
+	return err;
+}
+
+/* Have a filter that can be told so ask about what there are handlers for. */
+static int tell_filter(const struct server *server, struct fuse_bpf_filter *filter)
+{
+	const struct fuse_bpf_handler *handler = server->opts.handlers;
+	struct bpf_object *obj = fuse_bpf_filter_object(filter);
+	struct bpf_map *map = obj ? bpf_object__find_map_by_name(obj, ASK_MAP) : NULL;
+	int err;
+
+	if (!map || !handler)
+		return 0;
+	err = ask_about_all(bpf_map__fd(map), handler);
+	for (; !err && handler->opcode; handler++) {
+		if (handler->opcode == FUSE_BPF_ALL_OPS)
+			continue;
+		err = is_never_asked(handler->opcode) ? -EINVAL :
+		      ask_about(bpf_map__fd(map), handler->opcode, handler);
+	}
+	if (err)
+		fuse_bpf_log("nobody can be asked about one of the opcodes that have handlers");
+	return err;
+}
+
+static int load_filter(const struct server *server, struct fuse_bpf_filter *filter)
+{
+	int err = fuse_bpf_filter_load(filter);
+
+	if (!err)
+		err = tell_filter(server, filter);
+	if (!err)
+		err = fuse_bpf_filter_register(filter);
+	return err < 0 ? err : 0;
+}
+
 /*
  * Everything that can be wrong with a filter is found out before there is a mount, but
  * for what its attachment says.
  */
 static int open_filter(struct server *server, struct fuse_bpf_filter **filter)
 {
-	int fd = 0;
+	int err = 0;
 
 	*filter = server->opts.filter;
 	if (server->opts.filter_path)
 		*filter = fuse_bpf_filter_open(server->opts.filter_path);
 	if (*filter)
-		fd = fuse_bpf_filter_register(*filter);
+		err = load_filter(server, *filter);
 	else if (server->opts.filter_path)
-		fd = -errno;
-	server->filter_failed = fd < 0;
-	return fd < 0 ? fd : 0;
+		err = -errno;
+	server->filter_failed = err;
+	return err;
+}
+
+/* Who brings handlers and no filter has those asked, and nothing else. */
+static void choose_filter(struct server *server)
+{
+	const char *dir = secure_getenv("FUSE_BPF_FILTER_DIR");
+
+	if (!server->opts.handlers || server->opts.filter || server->opts.filter_path)
+		return;
+	snprintf(server->ask_filter, sizeof(server->ask_filter), "%s/ask.bpf.o",
+		 dir ? dir : FILTER_DIR);
+	server->opts.filter_path = server->ask_filter;
 }
 
 static int serve(struct server *server, const char *backing)
@@ -281,6 +411,7 @@ FUSE_BPF_API int fuse_bpf_serve(const char *backing, const char *mountpoint,
 		err = check_serve_opts(&server.opts);
 	if (err)
 		return err;
+	choose_filter(&server);
 	server.backing_fd = open(backing, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (server.backing_fd < 0) {
 		err = -errno;

@@ -78,8 +78,10 @@ static int table_set(int fd, struct fuse_bpf_session *session)
 		return -EMFILE;
 	pthread_mutex_lock(&table_lock);
 	chunk = table[fd / CHUNK];
-	if (!chunk)
-		chunk = table[fd / CHUNK] = calloc(CHUNK, sizeof(*chunk));
+	if (!chunk) {
+		chunk = calloc(CHUNK, sizeof(*chunk));
+		table[fd / CHUNK] = chunk;
+	}
 	if (chunk)
 		chunk[fd % CHUNK] = session;
 	pthread_mutex_unlock(&table_lock);

@@ -129,6 +129,17 @@ builds_from() {
 		LD_LIBRARY_PATH=$(dirname "$(find "$WORK/root" -name libfuse-bpf.so)") "$WORK/program"
 }
 
+# The daemon of docs/daemons.md is what it says, and builds as it says.
+example_builds() {
+	local source=$OUT/lib/example.c
+
+	wc -l "$source"
+	# shellcheck disable=SC2046
+	[ "$(wc -l <"$source")" -le 40 ] && [ "$(grep -c fuse_bpf_serve "$source")" -ge 1 ] &&
+		gcc -Wall -Werror -D_GNU_SOURCE "$source" $(pc --cflags fuse-bpf) \
+			-L"$(dirname "$(find "$WORK/root" -name libfuse-bpf.so)")" -lfuse-bpf -o "$WORK/program"
+}
+
 SAN="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g"
 
 build_sanitized() {
@@ -155,6 +166,7 @@ for link in shared static; do
 	check "C program, $link" builds_from gcc c11 selftests/lib/program.c $link
 	check "C++ program, $link" builds_from g++ c++17 selftests/lib/program.cpp $link
 done
+check "example of the documentation" example_builds
 check "build with sanitizers" build_sanitized
 for test in options session; do
 	check "$test with ASan and UBSan" sanitized $test

@@ -153,6 +153,7 @@ TEST_F(options, mounts)
 	EXPECT_EQ(-EINVAL, fuse_bpf_fsmount(self->dir, &device, &plain));
 	EXPECT_EQ(-EINVAL, fuse_bpf_fsmount(NULL, NULL, &plain));
 	EXPECT_EQ(-EINVAL, fuse_bpf_fsmount(self->dir, NULL, &fallback));
+	EXPECT_STREQ("a mount without a daemon cannot fall back to one", said);
 	EXPECT_EQ(-EINVAL, fuse_bpf_fsmount(self->dir, NULL, &choice));
 	EXPECT_EQ(-EINVAL, fuse_bpf_fsmount(self->dir, NULL, &flavour));
 	EXPECT_EQ(-EINVAL, fuse_bpf_mount(self->dir, self->dir, &device, &plain));

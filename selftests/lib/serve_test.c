@@ -375,6 +375,55 @@ TEST_F(asked, by_many)
 	EXPECT_EQ(4 * scale(50), self->seen->opens);
 }
 
+static int all_pre(const struct fuse_bpf_ask *ask, void *arg)
+{
+	struct asked *asked = arg;
+
+	if (ask->opcode == FUSE_LOOKUP)
+		snprintf(asked->name, sizeof(asked->name), "%s", ask->name);
+	else if (ask->opcode == FUSE_MKDIR)
+		return -EPIPE;
+	return FUSE_FILTER_DEFAULT;
+}
+
+/* Whoever has handlers and brings no filter has those asked, and no others. */
+TEST_F(serve, handlers_only)
+{
+	static const struct fuse_bpf_handler table[] = {
+		{ .opcode = FUSE_OPEN, .pre = open_pre },
+		{ .opcode = FUSE_BPF_ALL_OPS, .pre = all_pre },
+		{ }
+	};
+	FUSE_BPF_OPTS(fuse_bpf_serve_opts, opts, .handlers = table);
+	struct backed *b = &self->b;
+	struct asked *seen;
+
+	seen = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	opts.arg = seen;
+	setenv("FUSE_BPF_FILTER_DIR", "build/bpf", 1);
+	ASSERT_EQ(0, serve_in_child(b, &self->pid, &opts));
+	EXPECT_STREQ("text", text_of(in(b->mnt, "file")));
+	EXPECT_STREQ("file", seen->name);
+	EXPECT_EQ(1, seen->opens);
+	EXPECT_EQ(-EPIPE, RES(mkdir(in(b->mnt, "dir"), 0700)));
+	ASSERT_EQ(0, RES(umount(b->mnt)));
+	EXPECT_EQ(0, result_of(&self->pid));
+}
+
+TEST_F(serve, handlers_for_what_nobody_is_asked_about)
+{
+	static const struct fuse_bpf_handler table[] = {
+		{ .opcode = FUSE_READ, .pre = all_pre }, { }
+	};
+	FUSE_BPF_OPTS(fuse_bpf_serve_opts, opts, .handlers = table);
+
+	setenv("FUSE_BPF_FILTER_DIR", "build/bpf", 1);
+	EXPECT_EQ(-EINVAL, fuse_bpf_serve(self->b.back, self->b.mnt, &opts));
+	setenv("FUSE_BPF_FILTER_DIR", "/no/such/directory", 1);
+	EXPECT_EQ(-ENOENT, fuse_bpf_serve(self->b.back, self->b.mnt, &opts));
+	EXPECT_FALSE(is_mounted(self->b.mnt));
+}
+
 TEST_F(serve, not_at_all_without_its_filter)
 {
 	FUSE_BPF_OPTS(fuse_bpf_serve_opts, opts, .filter_path = BAD_FILTER);
@@ -511,6 +560,20 @@ static const struct fuse_lowlevel_ops dm_ops = {
 	.readlink = dm_readlink,
 };
 
+/* The daemon of this number reads from a device for each thread. */
+#define WITH_CLONES 5
+
+static int loop_with_clones(struct fuse_session *se)
+{
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	int err;
+
+	fuse_loop_cfg_set_clone_fd(config, 1);
+	err = fuse_session_loop_mt(se, config);
+	fuse_loop_cfg_destroy(config);
+	return err;
+}
+
 static int run_daemon(int device, int state, __u32 flags)
 {
 	FUSE_BPF_OPTS(fuse_bpf_session_opts, opts, .state_fd = state, .flags = flags);
@@ -526,7 +589,7 @@ static int run_daemon(int device, int state, __u32 flags)
 	err = fuse_bpf_session_new(&session, se, device, &opts);
 	if (err)
 		return err;
-	err = fuse_session_loop(se);
+	err = which == WITH_CLONES ? loop_with_clones(se) : fuse_session_loop(se);
 	fuse_bpf_session_free(session);
 	fuse_session_destroy(se);
 	return err;
@@ -612,6 +675,54 @@ TEST_F(successor, answers_what_was_asked_before)
 	self->pid = start_daemon(3, self->device, self->state, self->pipe[1],
 				 FUSE_BPF_SESSION_TAKE_OVER);
 	EXPECT_STREQ("3", text_of(in(b->mnt, "file")));
+}
+
+/* How often a process has the device open */
+static int devices_of(pid_t pid)
+{
+	char path[64], target[64];
+	int fd, nr = 0;
+	ssize_t len;
+
+	for (fd = 0; fd < 64; fd++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
+		len = readlink(path, target, sizeof(target) - 1);
+		target[len < 0 ? 0 : len] = '\0';
+		nr += !strcmp(target, device_path());
+	}
+	return nr;
+}
+
+static int read_again_and_again(const char *path)
+{
+	unsigned int i;
+
+	for (i = 0; i < scale(50); i++) {
+		if (strcmp(text_of(path), "5"))
+			return 1;
+	}
+	return 0;
+}
+
+TEST_F(successor, with_a_device_for_each_thread)
+{
+	pid_t pids[4];
+	int i, status;
+
+	EXPECT_EQ(2, devices_of(self->pid));
+	kill_daemon(&self->pid);
+	self->pid = start_daemon(WITH_CLONES, self->device, self->state, self->pipe[1],
+				 FUSE_BPF_SESSION_TAKE_OVER);
+	for (i = 0; i < 4; i++) {
+		pids[i] = fork();
+		if (!pids[i])
+			_exit(read_again_and_again(in(self->b.mnt, "file")));
+	}
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(pids[i], waitpid(pids[i], &status, 0));
+		EXPECT_EQ(0, status);
+	}
+	EXPECT_LT(2, devices_of(self->pid));
 }
 
 /* Without the state, a libfuse that has never seen INIT answers nothing. */

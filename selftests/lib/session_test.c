@@ -738,6 +738,10 @@ TEST_F(take_over, lengths_that_lie)
 	ASSERT_EQ(4, pwrite(self->state, &len, sizeof(len), 12));
 	EXPECT_EQ(-EPROTO, next_daemon(&d, self->device, self->state));
 	daemon_end(&d, self->kernel);
+	/* Also when the request says the same of itself */
+	ASSERT_EQ(4, pwrite(self->state, &len, sizeof(len), 24));
+	EXPECT_EQ(-EPROTO, next_daemon(&d, self->device, self->state));
+	daemon_end(&d, self->kernel);
 }
 
 TEST_HARNESS_MAIN
