@@ -72,8 +72,8 @@ TEST_F(list, in_the_control_file_system)
 	EXPECT_EQ(0, stat_of(&self->b, "file"));
 	ASSERT_EQ(1, fuse_bpf_list(self->dir, &info, 1));
 	snprintf(want, sizeof(want),
-		 "id=%u map=%u name=scripted dir=0 ops=%llx post=%llx runs=%llu denied=0 fail_open\n",
-		 info.id, info.map_id, info.ops[0], info.post_ops[0], info.runs);
+		 "id=%u map=%u link=%u name=scripted dir=0 ops=%llx post=%llx runs=%llu denied=0 fail_open\n",
+		 info.id, info.map_id, info.link_id, info.ops[0], info.post_ops[0], info.runs);
 	EXPECT_STREQ(want, listing(self->control));
 
 	ASSERT_EQ(0, filter_attach(&self->second, sub, FUSE_FILTER_DIRECTORY, 0));
@@ -85,6 +85,31 @@ TEST_F(list, in_the_control_file_system)
 	ASSERT_EQ(0, filter_detach(&self->filter));
 	EXPECT_STREQ("", listing(self->control));
 	close(sub);
+}
+
+static __u32 link_id(const struct bpf_link *link)
+{
+	struct bpf_link_info info = {};
+	__u32 size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &size) ? 0 : info.id;
+}
+
+/* By whatever it was attached, the link is known, for as long as there is one. */
+TEST_F(list, link_id)
+{
+	int map = bpf_map__fd(self->second.map);
+	struct fuse_filter_info infos[2];
+
+	ASSERT_LT(0, link_id(self->filter.link));
+	ASSERT_EQ(0, fuse_bpf_attach(self->dir, map, &self->second.id, NULL));
+	ASSERT_EQ(2, fuse_bpf_list(self->dir, infos, 2));
+	EXPECT_EQ(link_id(self->filter.link), infos[0].link_id);
+	EXPECT_EQ(link_id(self->second.link), infos[1].link_id);
+	filter_unregister(&self->second);
+	ASSERT_EQ(2, fuse_bpf_list(self->dir, infos, 2));
+	EXPECT_EQ(0, infos[1].link_id);
+	EXPECT_EQ(0, fuse_bpf_detach(self->dir, self->second.id));
 }
 
 static int others_read(void *control)

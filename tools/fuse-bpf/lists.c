@@ -65,6 +65,7 @@ static struct json_object *filter_json(const struct fuse_filter_info *info)
 	add_number(obj, "id", info->id);
 	add_string(obj, "name", info->name);
 	add_number(obj, "map_id", info->map_id);
+	add_number(obj, "link_id", info->link_id);
 	if (info->flags & FUSE_FILTER_DIRECTORY)
 		add_number(obj, "dir", info->dir);
 	else
@@ -97,9 +98,9 @@ void filters_print(const struct fuse_filter_info *infos, int nr)
 	int i;
 
 	for (i = 0; i < nr; i++) {
-		p_text("  %u: %-15s map %-5u runs %" PRIu64 " denied %" PRIu64, infos[i].id,
-		       infos[i].name, infos[i].map_id, (uint64_t)infos[i].runs,
-		       (uint64_t)infos[i].denied);
+		p_text("  %u: %-15s map %-5u link %-5u runs %" PRIu64 " denied %" PRIu64,
+		       infos[i].id, infos[i].name, infos[i].map_id, infos[i].link_id,
+		       (uint64_t)infos[i].runs, (uint64_t)infos[i].denied);
 		if (infos[i].flags & FUSE_FILTER_DIRECTORY)
 			p_text(" dir inode %" PRIu64, (uint64_t)infos[i].dir);
 		if (infos[i].flags & FUSE_FILTER_BY_REPLY)

@@ -12,6 +12,12 @@
 #include <linux/uaccess.h>
 #include <linux/xarray.h>
 
+/* A link that is going away waits for the mutex first */
+static u32 fuse_filter_link_id(const struct fuse_filter_reg *reg)
+{
+	return reg->link && !reg->dead ? READ_ONCE(reg->link->id) : 0;
+}
+
 /**
  * fuse_filter_describe - describe an attached filter
  * @filter: filter
@@ -31,6 +37,7 @@ void fuse_filter_describe(const struct fuse_filter *filter,
 	*info = (struct fuse_filter_info) {
 		.id = filter->id,
 		.map_id = bpf_struct_ops_id(prog->ops),
+		.link_id = fuse_filter_link_id(filter->reg),
 		.flags = filter->flags |
 			 (filter->reg->dead ? FUSE_FILTER_DEAD : 0),
 		.nodes = filter->bound ? READ_ONCE(filter->bound->nodes) : 0,
@@ -133,8 +140,8 @@ int fuse_filter_list(struct fuse_conn *fc, struct fuse_filter_list *list)
 
 static void fuse_filter_show(struct seq_file *m, const struct fuse_filter_info *info)
 {
-	seq_printf(m, "id=%u map=%u name=%s dir=%llu ops=%llx post=%llx runs=%llu denied=%llu",
-		   info->id, info->map_id, info->name, info->dir, info->ops[0],
+	seq_printf(m, "id=%u map=%u link=%u name=%s dir=%llu ops=%llx post=%llx runs=%llu denied=%llu",
+		   info->id, info->map_id, info->link_id, info->name, info->dir, info->ops[0],
 		   info->post_ops[0], info->runs, info->denied);
 	if (info->flags & FUSE_FILTER_BY_REPLY)
 		seq_printf(m, " by_reply nodes=%llu", info->nodes);

@@ -420,7 +420,7 @@ struct fuse_filter_detach {
  * @map_id: id of the struct_ops map, as bpftool shows it
  * @flags: %FUSE_FILTER_FAIL_OPEN, %FUSE_FILTER_DIRECTORY, %FUSE_FILTER_BY_REPLY,
  *	%FUSE_FILTER_DEAD
- * @reserved: zero
+ * @link_id: id of the link that registered it, as bpftool shows it; 0: it is gone
  * @dir: inode number of the directory, 0: not attached to one
  * @name: the filter's own name
  * @ops: bit N of the 128: has a prefilter for opcode N
@@ -433,7 +433,7 @@ struct fuse_filter_info {
 	__u32 id;
 	__u32 map_id;
 	__u32 flags;
-	__u32 reserved;
+	__u32 link_id;
 	__u64 dir;
 	char name[FUSE_FILTER_NAME_LEN];
 	__u64 ops[2];
