@@ -201,11 +201,15 @@ struct programs {
 int programs_of(__u32 map_id, struct programs *programs);
 void programs_free(struct programs *programs);
 
+/* prometheus.c */
+#define NR_OPS 128
+int prometheus(const char *mountpoint);
+
 /* detach.c, replace.c */
 int do_detach(struct args *args);
 int do_replace(struct args *args);
 
-/* mount.c, stat.c, feature.c */
+/* mount.c, umount.c, stat.c, feature.c */
 int do_mount(struct args *args);
 int do_umount(struct args *args);
 int do_ls(struct args *args);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fuse-bpf mount, umount, ls: backed mounts.
+ * fuse-bpf mount, ls: backed mounts.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -196,56 +196,6 @@ int do_mount(struct args *args)
 		ret = mount_plan(&plan);
 	for (i = 0; i < plan.nr; i++)
 		free(plan.filters[i].elements);
-	return ret;
-}
-
-/* Is the file system still mounted in a second place? Then its filters stay. */
-static bool is_mounted(dev_t dev)
-{
-	struct mounts mounts;
-	bool found = false;
-	size_t i;
-
-	if (mounts_read(&mounts))
-		return true;
-	for (i = 0; i < mounts.nr; i++)
-		found |= mounts.all[i].dev == dev;
-	mounts_free(&mounts);
-	return found;
-}
-
-static int unmounted(const char *mountpoint, dev_t dev, const struct fuse_filter_info *infos,
-		     int nr)
-{
-	struct json_object *result = json_object_new_object();
-	struct json_object *pins;
-
-	pins = is_mounted(dev) ? json_object_new_array() : pins_remove(infos, nr, dev, true);
-	add_string(result, "mountpoint", mountpoint);
-	json_object_object_add(result, "pins_removed", pins);
-	out_result(result);
-	return DONE;
-}
-
-int do_umount(struct args *args)
-{
-	const char *mountpoint = args_need(args, "MOUNTPOINT");
-	struct fuse_filter_info *infos;
-	int fd, nr, ret = FAILED;
-	dev_t dev;
-
-	if (!mountpoint || args_end(args))
-		return USAGE;
-	fd = mount_open(mountpoint, &dev);
-	if (fd < 0)
-		return FAILED;
-	nr = filters_read(fd, &infos);
-	close(fd);
-	if (umount2(mountpoint, UMOUNT_NOFOLLOW))
-		p_err(-errno, "cannot unmount %s", mountpoint);
-	else
-		ret = unmounted(mountpoint, dev, infos, nr);
-	free(infos);
 	return ret;
 }
 
