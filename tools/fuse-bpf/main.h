@@ -24,6 +24,7 @@ struct settings {
 	bool json;
 	bool pretty;
 	bool debug;
+	bool quiet;
 };
 
 extern struct settings settings;
@@ -200,6 +201,10 @@ struct programs {
 
 int programs_of(__u32 map_id, struct programs *programs);
 void programs_free(struct programs *programs);
+
+/* helper.c */
+typedef int (*helper_fn)(int argc, char **argv);
+helper_fn helper_find(const char *path);
 
 /* prometheus.c */
 #define NR_OPS 128
