@@ -337,6 +337,102 @@ replacing_at_once() {
 	return $bad
 }
 
+# Who stands in the mount keeps it busy, until it is taken away lazily
+unmounting() {
+	local holder good=0
+
+	fails 2 "'nonsense' is not expected here" umount "$VIEW" nonsense || return
+	fails 1 "is no mount point of a FUSE" umount "$BACK" force || return
+	fails 1 "No such file" umount "$TOP/none" force || return
+	ok attach "$VIEW" obj "$BPF/hide.bpf.o" set hide_names secret fail_open || return
+	(cd "$VIEW/in" && exec sleep 1000) &
+	holder=$!
+	until [ "$(readlink /proc/$holder/cwd)" = "$VIEW/in" ]; do sleep 0.1; done
+	fails 1 "which is in use" umount "$VIEW" && is 'd["errno"]' EBUSY || good=1
+	fails 1 "which is in use" umount "$VIEW" force && mountpoint -q "$VIEW" || good=1
+	[ "$(pins)" -eq 1 ] || good=1
+	ok umount "$VIEW" lazy && is 'd["in_use"] and d["pins_removed"] == []' && ! mountpoint -q "$VIEW" || good=1
+	# The filter holds for the one who stays, although it fails open
+	[ -e /proc/$holder/cwd/file ] && [ ! -e /proc/$holder/cwd/secret ] && [ "$(pins)" -eq 1 ] || good=1
+	kill "$holder"
+	wait "$holder" 2>/dev/null
+	[ $good -eq 0 ] && ok mount "$BACK" "$VIEW" filter "$BPF/hide.bpf.o" || return
+	ok umount "$VIEW" lazy && is 'd["in_use"] is False and len(d["pins_removed"]) >= 1' || return
+
+	# A daemon that hangs: nobody who asks it may hold up the command
+	plain_mount "$BACK" "$PLAIN" && ls "$PLAIN" >/dev/null || return
+	ok attach "$PLAIN" obj "$BPF/hide.bpf.o" || return
+	kill -STOP "$plain_pid"
+	ok umount "$PLAIN" force && is 'len(d["pins_removed"])' 1 && ! mountpoint -q "$PLAIN" || good=1
+	kill -CONT "$plain_pid"
+	return $good
+}
+
+# Every line of the text format, each sample once and with its metric's others
+prometheus_check() {
+	python3 -c '
+import re, sys
+label = r"[a-z_]+=\"(?:[^\"\\\n]|\\[\\\"n])*\""
+sample = re.compile(r"([a-z_]+)\{(" + label + "(?:," + label + r")*)\} (\d+)$")
+types, seen, now = {}, set(), None
+for line in sys.stdin:
+    line = line.rstrip("\n")
+    m = re.match(r"# (HELP|TYPE) ([a-z_]+) (.+)$", line)
+    if m:
+        now = m[2]
+        if m[1] == "TYPE":
+            assert now not in types and m[3] in ("counter", "gauge"), line
+            assert (m[3] == "counter") == now.endswith("_total"), line
+            types[now] = m[3]
+        continue
+    m = sample.match(line)
+    assert m and m[1] == now and now in types and (m[1], m[2]) not in seen, line
+    seen.add((m[1], m[2]))
+assert len(types) == 5 and seen
+'
+}
+
+statistics() {
+	local odd="$TOP/o\"d\\d" i pid good=0
+
+	fails 2 "stat has no option '-x'" stat -x "$VIEW" || return
+	fails 2 "SECS is missing" stat "$VIEW" -i || return
+	fails 2 "'0' is no number of seconds" stat -i 0 "$VIEW" || return
+	fails 2 "--prometheus goes neither with" stat --prometheus -i 1 "$VIEW" || return
+	fb stat --prometheus "$VIEW" && [ "$status" -eq 2 ] && is '"nor with JSON" in d["error"]' || return
+	"$FB" stat --prometheus "$BACK" >/dev/null 2>"$TOP/stderr" && return 1
+	grep -q 'is on no FUSE mount' "$TOP/stderr" || return
+
+	ok attach "$VIEW" obj "$BPF/hide.bpf.o" set hide_names secret && hidden "$VIEW/secret" || return
+	mkdir "$odd" && ok mount "$BACK" "$odd" && stat "$odd/file" >"$TOP/stdout" || return
+	"$FB" stat --prometheus >"$TOP/metrics" && prometheus_check <"$TOP/metrics" || good=1
+	grep -q "^fuse_bpf_requests_total{mountpoint=\"$VIEW\",opcode=\"LOOKUP\",answer=\"denied\"} [1-9]" \
+		"$TOP/metrics" || good=1
+	grep -q "^fuse_bpf_filter_denied_total{mountpoint=\"$VIEW\",filter=\"hide\",id=\"1\"} [1-9]" \
+		"$TOP/metrics" || good=1
+	grep -qF 'o\"d\\d",opcode="LOOKUP",answer="backing"}' "$TOP/metrics" || good=1
+	umount "$odd" && rmdir "$odd" || good=1
+	"$FB" stat "$VIEW" --prometheus | prometheus_check || good=1
+
+	# One document a line, and the mount is not held in between
+	"$FB" -j stat -i 1 "$VIEW" >"$TOP/lines" &
+	pid=$!
+	for ((i = 0; i < 300; i++)); do
+		[ "$(wc -l <"$TOP/lines")" -lt 2 ] || break
+		sleep 0.1
+	done
+	for ((i = 0; i < 300; i++)); do
+		! umount "$VIEW" 2>/dev/null || break
+		sleep 0.1
+	done
+	wait "$pid" && good=1
+	python3 -c '
+import json, sys
+docs = [json.loads(line) for line in open(sys.argv[1])]
+assert len(docs) >= 3 and "ops" in docs[0] and "ops" in docs[1] and "error" in docs[-1]' "$TOP/lines" || good=1
+	return $good
+}
+
 without_privilege() {
 	ok attach "$VIEW" obj "$BPF/hide.bpf.o" || return
 	status=0
@@ -363,6 +459,8 @@ run tool.plain plain
 run tool.daemon_that_hangs daemon_that_hangs
 run tool.replacing replacing
 run tool.replacing_at_once replacing_at_once
+run tool.unmounting unmounting
+run tool.statistics statistics
 run tool.without_privilege without_privilege
 rm -rf "$TOP"
 echo "1..$number"

@@ -15,10 +15,11 @@ static const char usage_text[] =
 	"Usage: fuse-bpf [OPTIONS] COMMAND ...\n"
 	"\n"
 	"  mount BACKING MOUNTPOINT [daemonless] [allow_other] [default_permissions]\n"
-	"        [source NAME] [FILTER]...\n"
+	"        [ro] [nosuid] [nodev] [noexec] [nosymfollow] [noatime] [nodiratime]\n"
+	"        [strictatime] [source NAME] [FILTER]...\n"
 	"        FILTER := filter FILE [dir PATH] [fail_open] [pin PATH]\n"
 	"                  [set MAP KEY[=VALUE]]...\n"
-	"  umount MOUNTPOINT\n"
+	"  umount MOUNTPOINT [lazy] [force]\n"
 	"  ls [MOUNTPOINT]\n"
 	"  attach MOUNTPOINT { obj FILE | pinned PATH | map id ID }\n"
 	"        [dir PATH | by_reply] [before ID | after ID | first | last] [fail_open]\n"
@@ -26,7 +27,8 @@ static const char usage_text[] =
 	"  replace MOUNTPOINT { ID | name NAME } [dir PATH] obj FILE [fresh]\n"
 	"        [set MAP KEY[=VALUE]]...\n"
 	"  detach MOUNTPOINT { ID | name NAME } [dir PATH]\n"
-	"  stat MOUNTPOINT\n"
+	"  stat [-i SECS] MOUNTPOINT\n"
+	"  stat --prometheus [MOUNTPOINT]\n"
 	"  feature\n"
 	"  help\n"
 	"  version\n"
@@ -103,8 +105,14 @@ int main(int argc, char **argv)
 		{},
 	};
 	int (*special)(struct args *args) = NULL;
+	helper_fn helper = helper_find(argv[0]);
 	struct args args;
 	int opt, ret;
+
+	fuse_bpf_set_log(log_line, NULL);
+	libbpf_listen();
+	if (helper)
+		return helper(argc, argv);
 
 	while ((opt = getopt_long(argc, argv, "+jpdhV", options, NULL)) != -1) {
 		switch (opt) {
@@ -128,8 +136,6 @@ int main(int argc, char **argv)
 		}
 	}
 
-	fuse_bpf_set_log(log_line, NULL);
-	libbpf_listen();
 	args.argc = argc - optind;
 	args.argv = argv + optind;
 	ret = special ? special(&args) : run(&args);

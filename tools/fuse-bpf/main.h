@@ -24,6 +24,7 @@ struct settings {
 	bool json;
 	bool pretty;
 	bool debug;
+	bool quiet;
 };
 
 extern struct settings settings;
@@ -201,11 +202,19 @@ struct programs {
 int programs_of(__u32 map_id, struct programs *programs);
 void programs_free(struct programs *programs);
 
+/* helper.c */
+typedef int (*helper_fn)(int argc, char **argv);
+helper_fn helper_find(const char *path);
+
+/* prometheus.c */
+#define NR_OPS 128
+int prometheus(const char *mountpoint);
+
 /* detach.c, replace.c */
 int do_detach(struct args *args);
 int do_replace(struct args *args);
 
-/* mount.c, stat.c, feature.c */
+/* mount.c, umount.c, stat.c, feature.c */
 int do_mount(struct args *args);
 int do_umount(struct args *args);
 int do_ls(struct args *args);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fuse-bpf mount, umount, ls: backed mounts.
+ * fuse-bpf mount, ls: backed mounts.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +31,37 @@ struct plan {
 	size_t nr;
 };
 
+#define ATIME_BOTH (MOUNT_ATTR_NOATIME | MOUNT_ATTR_STRICTATIME)
+
+/* Words for the mount itself; written out, as some begin alike */
+static const struct attribute {
+	const char *word;
+	__u32 attr;
+} attributes[] = {
+	{ "ro", MOUNT_ATTR_RDONLY },
+	{ "nosuid", MOUNT_ATTR_NOSUID },
+	{ "nodev", MOUNT_ATTR_NODEV },
+	{ "noexec", MOUNT_ATTR_NOEXEC },
+	{ "nosymfollow", MOUNT_ATTR_NOSYMFOLLOW },
+	{ "noatime", MOUNT_ATTR_NOATIME },
+	{ "nodiratime", MOUNT_ATTR_NODIRATIME },
+	{ "strictatime", MOUNT_ATTR_STRICTATIME },
+};
+
+static bool parse_attribute(struct args *args, struct plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(attributes); i++) {
+		if (strcmp(*args->argv, attributes[i].word))
+			continue;
+		args_next(args);
+		plan->opts.mount_attrs |= attributes[i].attr;
+		return true;
+	}
+	return false;
+}
+
 static int parse_filter(struct args *args, struct plan *plan)
 {
 	const char *path = args_need(args, "FILE");
@@ -60,8 +91,11 @@ static int parse_option(struct args *args, struct plan *plan)
 		[SET] = "set", [SET + 1] = NULL,
 	};
 	struct filter *last = plan->nr ? &plan->filters[plan->nr - 1] : NULL;
-	int word = args_keyword(args, words);
+	int word;
 
+	if (parse_attribute(args, plan))
+		return DONE;
+	word = args_keyword(args, words);
 	if (word >= FAIL_OPEN && !last)
 		return p_usage("mount: %s comes after filter FILE", words[word]);
 	switch (word) {
@@ -192,60 +226,12 @@ int do_mount(struct args *args)
 		return USAGE;
 	while (!ret && args->argc)
 		ret = parse_option(args, &plan);
+	if (!ret && !(~plan.opts.mount_attrs & ATIME_BOTH))
+		ret = p_usage("mount: noatime and strictatime exclude each other");
 	if (!ret)
 		ret = mount_plan(&plan);
 	for (i = 0; i < plan.nr; i++)
 		free(plan.filters[i].elements);
-	return ret;
-}
-
-/* Is the file system still mounted in a second place? Then its filters stay. */
-static bool is_mounted(dev_t dev)
-{
-	struct mounts mounts;
-	bool found = false;
-	size_t i;
-
-	if (mounts_read(&mounts))
-		return true;
-	for (i = 0; i < mounts.nr; i++)
-		found |= mounts.all[i].dev == dev;
-	mounts_free(&mounts);
-	return found;
-}
-
-static int unmounted(const char *mountpoint, dev_t dev, const struct fuse_filter_info *infos,
-		     int nr)
-{
-	struct json_object *result = json_object_new_object();
-	struct json_object *pins;
-
-	pins = is_mounted(dev) ? json_object_new_array() : pins_remove(infos, nr, dev, true);
-	add_string(result, "mountpoint", mountpoint);
-	json_object_object_add(result, "pins_removed", pins);
-	out_result(result);
-	return DONE;
-}
-
-int do_umount(struct args *args)
-{
-	const char *mountpoint = args_need(args, "MOUNTPOINT");
-	struct fuse_filter_info *infos;
-	int fd, nr, ret = FAILED;
-	dev_t dev;
-
-	if (!mountpoint || args_end(args))
-		return USAGE;
-	fd = mount_open(mountpoint, &dev);
-	if (fd < 0)
-		return FAILED;
-	nr = filters_read(fd, &infos);
-	close(fd);
-	if (umount2(mountpoint, UMOUNT_NOFOLLOW))
-		p_err(-errno, "cannot unmount %s", mountpoint);
-	else
-		ret = unmounted(mountpoint, dev, infos, nr);
-	free(infos);
 	return ret;
 }
 

@@ -110,12 +110,12 @@ int p_usage(const char *fmt, ...)
 	return USAGE;
 }
 
-/* p_text - print, unless the output is JSON */
+/* p_text - print, unless the output is JSON or only errors are wanted */
 void p_text(const char *fmt, ...)
 {
 	va_list ap;
 
-	if (settings.json)
+	if (settings.json || settings.quiet)
 		return;
 	va_start(ap, fmt);
 	vprintf(fmt, ap);

@@ -6,11 +6,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "main.h"
-
-#define NR_OPS 128
 
 static bool is_zero(const struct fuse_op_stats *ops)
 {
@@ -105,14 +104,11 @@ static int show(const char *mountpoint, int fd, const struct fuse_op_stats *ops)
 	return DONE;
 }
 
-int do_stat(struct args *args)
+static int show_once(const char *mountpoint)
 {
-	const char *mountpoint = args_need(args, "MOUNTPOINT");
 	struct fuse_op_stats ops[NR_OPS];
 	int fd, nr, ret = FAILED;
 
-	if (!mountpoint || args_end(args))
-		return USAGE;
 	fd = mount_open(mountpoint, NULL);
 	if (fd < 0)
 		return FAILED;
@@ -123,4 +119,61 @@ int do_stat(struct args *args)
 		ret = show(mountpoint, fd, nr < 0 ? NULL : ops);
 	close(fd);
 	return ret;
+}
+
+/* The mount is opened anew each time, as it could not be unmounted otherwise. */
+static int show_again(const char *mountpoint, __u32 seconds)
+{
+	int ret;
+
+	while ((ret = show_once(mountpoint)) == DONE) {
+		out_flush();
+		p_text("\n");
+		fflush(stdout);
+		sleep(seconds);
+	}
+	return ret;
+}
+
+static int parse(struct args *args, const char **mountpoint, bool *metrics, __u32 *seconds)
+{
+	const char *word;
+
+	while ((word = args_next(args))) {
+		if (!strcmp(word, "--prometheus")) {
+			*metrics = true;
+		} else if (!strcmp(word, "-i")) {
+			word = args_need(args, "SECS");
+			if (!word)
+				return USAGE;
+			if (!parse_u32(word, seconds) || !*seconds)
+				return p_usage("'%s' is no number of seconds", word);
+		} else if (*word == '-') {
+			return p_usage("stat has no option '%s'", word);
+		} else if (*mountpoint) {
+			return p_usage("'%s' is one word too many", word);
+		} else {
+			*mountpoint = word;
+		}
+	}
+	if (*metrics && (*seconds || settings.json))
+		return p_usage("--prometheus goes neither with -i nor with JSON");
+	if (!*metrics && !*mountpoint)
+		return p_usage("MOUNTPOINT is missing");
+	return DONE;
+}
+
+int do_stat(struct args *args)
+{
+	const char *mountpoint = NULL;
+	bool metrics = false;
+	__u32 seconds = 0;
+	int ret;
+
+	ret = parse(args, &mountpoint, &metrics, &seconds);
+	if (ret)
+		return ret;
+	if (metrics)
+		return prometheus(mountpoint);
+	return seconds ? show_again(mountpoint, seconds) : show_once(mountpoint);
 }
