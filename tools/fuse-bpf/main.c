@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "main.h"
+#include "policy.h"
 
 struct settings settings;
 
@@ -15,7 +16,7 @@ static const char usage_text[] =
 	"Usage: fuse-bpf [OPTIONS] COMMAND ...\n"
 	"\n"
 	"  mount BACKING MOUNTPOINT [daemonless] [allow_other] [default_permissions]\n"
-	"        [source NAME] [FILTER]...\n"
+	"        [source NAME] [policy FILE] [FILTER]...\n"
 	"        FILTER := filter FILE [dir PATH] [fail_open] [pin PATH]\n"
 	"                  [set MAP KEY[=VALUE]]...\n"
 	"  umount MOUNTPOINT\n"
@@ -27,6 +28,11 @@ static const char usage_text[] =
 	"        [set MAP KEY[=VALUE]]...\n"
 	"  detach MOUNTPOINT { ID | name NAME } [dir PATH]\n"
 	"  stat MOUNTPOINT\n"
+	"  policy { check | compile } FILE\n"
+	"  policy diff { FILE | mount MOUNTPOINT } FILE\n"
+	"  policy load MOUNTPOINT FILE\n"
+	"  policy { show | unload } MOUNTPOINT\n"
+	"  policy log MOUNTPOINT [follow]\n"
 	"  feature\n"
 	"  help\n"
 	"  version\n"
@@ -68,6 +74,7 @@ static const struct command commands[] = {
 	{ "detach", do_detach },
 	{ "stat", do_stat },
 	{ "feature", do_feature },
+	{ "policy", do_policy },
 	{ "help", do_help },
 	{ "version", do_version },
 	{},
