@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "main.h"
+#include "policy.h"
 
 struct settings settings;
 
@@ -16,7 +17,7 @@ static const char usage_text[] =
 	"\n"
 	"  mount BACKING MOUNTPOINT [daemonless] [allow_other] [default_permissions]\n"
 	"        [ro] [nosuid] [nodev] [noexec] [nosymfollow] [noatime] [nodiratime]\n"
-	"        [strictatime] [source NAME] [FILTER]...\n"
+	"        [strictatime] [source NAME] [policy FILE] [FILTER]...\n"
 	"        FILTER := filter FILE [dir PATH] [fail_open] [pin PATH]\n"
 	"                  [set MAP KEY[=VALUE]]...\n"
 	"  umount MOUNTPOINT [lazy] [force]\n"
@@ -29,6 +30,11 @@ static const char usage_text[] =
 	"  detach MOUNTPOINT { ID | name NAME } [dir PATH]\n"
 	"  stat [-i SECS] MOUNTPOINT\n"
 	"  stat --prometheus [MOUNTPOINT]\n"
+	"  policy { check | compile } FILE\n"
+	"  policy diff { FILE | mount MOUNTPOINT } FILE\n"
+	"  policy load MOUNTPOINT FILE\n"
+	"  policy { show | unload } MOUNTPOINT\n"
+	"  policy log MOUNTPOINT [follow]\n"
 	"  feature\n"
 	"  help\n"
 	"  version\n"
@@ -70,6 +76,7 @@ static const struct command commands[] = {
 	{ "detach", do_detach },
 	{ "stat", do_stat },
 	{ "feature", do_feature },
+	{ "policy", do_policy },
 	{ "help", do_help },
 	{ "version", do_version },
 	{},

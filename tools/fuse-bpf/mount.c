@@ -14,12 +14,14 @@
 #include <unistd.h>
 
 #include "main.h"
+#include "policy.h"
 
 /**
  * struct plan - a mount to make
  * @backing: directory that answers
  * @mountpoint: where it goes
  * @opts: how it is mounted
+ * @policy: file of a policy, NULL: none
  * @filters: filters to attach before anybody can see it
  * @nr: number of @filters
  */
@@ -27,6 +29,7 @@ struct plan {
 	const char *backing;
 	const char *mountpoint;
 	struct fuse_bpf_mount_opts opts;
+	const char *policy;
 	struct filter filters[FUSE_FILTER_MAX];
 	size_t nr;
 };
@@ -82,11 +85,12 @@ static int parse_path(struct args *args, const char **path)
 
 static int parse_option(struct args *args, struct plan *plan)
 {
-	enum { DAEMONLESS, ALLOW_OTHER, DEFAULT_PERMISSIONS, SOURCE, FILTER, FAIL_OPEN, DIR, PIN,
-	       SET };
+	enum { DAEMONLESS, ALLOW_OTHER, DEFAULT_PERMISSIONS, SOURCE, POLICY, FILTER, FAIL_OPEN,
+	       DIR, PIN, SET };
 	static const char *const words[] = {
 		[DAEMONLESS] = "daemonless", [ALLOW_OTHER] = "allow_other",
 		[DEFAULT_PERMISSIONS] = "default_permissions", [SOURCE] = "source",
+		[POLICY] = "policy",
 		[FILTER] = "filter", [FAIL_OPEN] = "fail_open", [DIR] = "dir", [PIN] = "pin",
 		[SET] = "set", [SET + 1] = NULL,
 	};
@@ -111,6 +115,8 @@ static int parse_option(struct args *args, struct plan *plan)
 	case SOURCE:
 		plan->opts.source = args_need(args, "NAME");
 		return plan->opts.source ? DONE : USAGE;
+	case POLICY:
+		return parse_path(args, &plan->policy);
 	case FILTER:
 		return parse_filter(args, plan);
 	case FAIL_OPEN:
@@ -134,6 +140,8 @@ static int attach_all(struct plan *plan, int root_fd, dev_t dev)
 
 	for (i = 0; !ret && i < plan->nr; i++)
 		ret = filter_attach(root_fd, dev, &plan->filters[i]);
+	if (!ret && plan->policy)
+		ret = policy_attach(plan->policy, root_fd, dev);
 	return ret;
 }
 
