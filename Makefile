@@ -51,6 +51,21 @@ test-full: module user ## the comparison with native directories, on more file s
 test-programs: module user ## real programs on a mount, with native results beside [T='programs/NAME...']
 	@$(RUN) --timeout 1200 --mem 3072 --env TEST_LIMIT=600 -- 'selftests/run.sh $(or $(T),programs/)'
 
+bench-programs: user
+	@$(ENTER) make -s -C selftests/bench
+
+bench: module bench-programs ## what an operation costs, beside every other way to show a directory
+	@selftests/bench/run.sh quick
+
+bench-full: module bench-programs ## the same with more repetitions, and fio in all ways (hours)
+	@selftests/bench/run.sh full
+
+bench-count: module bench-programs ## instructions for each operation, on a machine that counts them
+	@selftests/bench/run.sh count
+
+bench-compare: bench-programs ## did a change cost anything? A=CHECKOUT B=CHECKOUT, both built
+	@selftests/bench/compare.sh '$(A)' '$(B)'
+
 check: ## check the patch series: drift, checkpatch, sparse, every step builds
 	@kernel/scripts/check.sh
 
@@ -62,4 +77,5 @@ vm: $(if $(filter module,$(FLAVOUR)),module) ## run CMD='...' in a guest, or a s
 clean: ## remove build/; the cache (~/.cache/fuse-bpf) stays
 	@rm -rf build
 
-.PHONY: help root check-lib module debug-kernel user demo demo-filters test test-debug test-full test-programs check vm clean
+.PHONY: help root check-lib module debug-kernel user demo demo-filters test test-debug test-full test-programs \
+	bench-programs bench bench-full bench-count bench-compare check vm clean

@@ -34,6 +34,7 @@ mkroot() {
 	say "making the Debian $SUITE root (about a minute, once): $root"
 	rm -rf "$part"
 	pkgs=$(packages | paste -sd,)
+	# The source of libfuse is there for its examples, which are in no package.
 	# Backports are pinned below the release, so that only what asks for
 	# them by name, and what that needs, comes from there.
 	mmdebstrap --variant=apt --mode=root \
@@ -42,8 +43,11 @@ mkroot() {
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
 		--dpkgopt='force-unsafe-io' \
-		--include="$pkgs" "$SUITE" "$part" \
+		--include="$pkgs" \
+		--customize-hook='chroot "$1" sh -c "cd /usr/src && apt-get -q source --download-only fuse3"' \
+		"$SUITE" "$part" \
 		"deb $MIRROR $SUITE main" \
+		"deb-src $MIRROR $SUITE main" \
 		"deb $MIRROR $SUITE-updates main" \
 		"deb $MIRROR $SUITE-backports main" >"$CACHE/mkroot.log" 2>&1 || {
 		tail -n 5 "$CACHE/mkroot.log" >&2

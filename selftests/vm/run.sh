@@ -22,6 +22,8 @@ usage() {
 	  --disk SIZE|FILE  an empty disk, or a copy of an image (a path as seen
 	                  in the root), for the command, as /dev/vda
 	  --append ARGS   more kernel parameters
+	  --icount        a single emulated processor whose clock is the number of
+	                  instructions: one a nanosecond, whatever the host does
 	  --env NAME=VAL  set in the command's environment; may be repeated
 	  --shell         an interactive shell instead of a command
 	EOF
@@ -29,7 +31,7 @@ usage() {
 }
 
 args=("$@")
-flavour=module kernel='' limit='' mem=2048 cpus=2 disk='' append='' pass='' shell=''
+flavour=module kernel='' limit='' mem=2048 cpus=2 disk='' append='' icount='' pass='' shell=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--flavour) flavour=$2; shift 2 ;;
@@ -39,6 +41,7 @@ while [ $# -gt 0 ]; do
 	--cpus) cpus=$2; shift 2 ;;
 	--disk) disk=$2; shift 2 ;;
 	--append) append=$2; shift 2 ;;
+	--icount) icount=1; shift ;;
 	--env) pass+="export ${2%%=*}=$(printf %q "${2#*=}")"$'\n'; shift 2 ;;
 	--shell) shell=${TERM:-dumb}; shift ;;
 	--) shift; break ;;
@@ -107,10 +110,12 @@ fi
 # KVM only where it is known to boot this very kernel.
 params=()
 accel=${FUSE_BPF_ACCEL:-$("$TOP/selftests/vm/probe-kvm.sh" "$kernel")}
+[ -z "$icount" ] || { accel=icount; cpus=1; }
 case $accel in
 kvm) accel=(-accel kvm -cpu host) ;;
 *)
 	accel=(-accel tcg,thread=multi -cpu max)
+	[ -z "$icount" ] || accel=(-accel tcg,thread=single -icount shift=0,sleep=off -cpu max)
 	# QEMU does not see virtiofsd write to the guest's memory, and would go
 	# on with its translation of the code that was in a page before. The
 	# kernel itself must write to a page between two uses.

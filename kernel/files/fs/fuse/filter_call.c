@@ -5,6 +5,10 @@
  * Callbacks that do not sleep are called under RCU, the others under SRCU, in
  * either case only while the callback runs, not while the backing works. The
  * filters may be others when the call has been answered.
+ *
+ * What a call needs is on the stack, and much of it is used only by programs that ask
+ * for it: it is not zeroed first. fuse_filter_init_ctx() sets all that a program can
+ * read of it, and bpf_fuse_ctx_name() the whole of the name before it gives it out.
  */
 
 #include "filter.h"
@@ -361,8 +365,8 @@ static noinline int fuse_filter_ask(const struct fuse_filter_set *set,
 				    struct fuse_conn *fc,
 				    struct fuse_backed_call *call)
 {
-	struct fuse_filter_ctx_kern kctx;
-	struct fuse_filter_attr before;
+	struct fuse_filter_ctx_kern kctx __uninitialized;
+	struct fuse_filter_attr before __uninitialized;
 	int verdict;
 
 	if (set->overflow)
@@ -394,7 +398,7 @@ static noinline int fuse_filter_ask(const struct fuse_filter_set *set,
 int __fuse_filter_pre(struct fuse_conn *fc, struct fuse_backed_call *call)
 {
 	u64 op = BIT_ULL(call->opcode);
-	struct fuse_filter_set set;
+	struct fuse_filter_set set __uninitialized;
 
 	scoped_guard(rcu) {
 		fuse_filter_collect(&set, fc, call);
@@ -444,8 +448,8 @@ static noinline ssize_t fuse_filter_tell(const struct fuse_filter_set *set,
 {
 	/* Positions are of the set that was asked; of another, call all */
 	u64 which = set->key == call->post_key ? call->post : U64_MAX;
-	struct fuse_filter_ctx_kern kctx;
-	struct fuse_filter_attr before;
+	struct fuse_filter_ctx_kern kctx __uninitialized;
+	struct fuse_filter_attr before __uninitialized;
 	u32 c, i, pos = set->filters;
 	int err;
 
@@ -474,7 +478,7 @@ static ssize_t fuse_filter_tell_all(struct fuse_conn *fc,
 				    ssize_t ret)
 {
 	u64 op = BIT_ULL(call->opcode);
-	struct fuse_filter_set set;
+	struct fuse_filter_set set __uninitialized;
 
 	scoped_guard(rcu) {
 		fuse_filter_collect(&set, fc, call);
