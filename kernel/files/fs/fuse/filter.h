@@ -246,7 +246,7 @@ struct fuse_filter_chain {
 struct fuse_filter_bound {
 	struct fuse_filter_chain __rcu *chain;
 	refcount_t refs;
-	spinlock_t lock;
+	spinlock_t lock; /* of @nodes and @ended */
 	u32 nodes;
 	bool ended;
 	struct rcu_head rcu;
@@ -342,6 +342,27 @@ int fuse_filter_register_kfuncs(const struct bpf_struct_ops *st_ops);
 bool fuse_filter_available(void);
 
 /**
+ * fuse_filter_concerns - can there be a filter with a callback for an opcode?
+ * @fc: connection
+ * @opcode: enum fuse_opcode or FUSE_FILTER_OP_*
+ *
+ * Return: false if there is none
+ */
+static inline bool fuse_filter_concerns(struct fuse_conn *fc, u32 opcode)
+{
+	const struct fuse_filter_chain *chain;
+
+	/* A directory's filters may have, but that takes a walk to find out */
+	if (atomic_read(&fc->filter_dirs))
+		return true;
+
+	guard(rcu)();
+	chain = rcu_dereference(fc->filters);
+	return chain && (READ_ONCE(chain->masks.pre) |
+			 READ_ONCE(chain->masks.post)) & BIT_ULL(opcode);
+}
+
+/**
  * fuse_filter_pre - ask the filters of a connection about a call
  * @fc: connection
  * @call: the call; notes which postfilters are to be called
@@ -358,7 +379,7 @@ static inline int fuse_filter_pre(struct fuse_conn *fc,
 }
 
 /**
- * fuse_filter_asked - can there be a filter with a prefilter for an opcode?
+ * fuse_filter_asked - can there be a filter that is asked about an opcode?
  * @fc: connection
  * @opcode: enum fuse_opcode or FUSE_FILTER_OP_*
  *
@@ -366,18 +387,8 @@ static inline int fuse_filter_pre(struct fuse_conn *fc,
  */
 static inline bool fuse_filter_asked(struct fuse_conn *fc, u32 opcode)
 {
-	const struct fuse_filter_chain *chain;
-
-	if (!static_branch_unlikely(&fuse_filter_key))
-		return false;
-
-	/* A directory's filters may be, but that takes a walk to find out */
-	if (atomic_read(&fc->filter_dirs))
-		return true;
-
-	guard(rcu)();
-	chain = rcu_dereference(fc->filters);
-	return chain && READ_ONCE(chain->masks.pre) & BIT_ULL(opcode);
+	return static_branch_unlikely(&fuse_filter_key) &&
+	       fuse_filter_concerns(fc, opcode);
 }
 
 /**

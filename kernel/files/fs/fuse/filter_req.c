@@ -81,24 +81,12 @@ struct fuse_filter_req {
  */
 bool __fuse_filter_sees(struct fuse_conn *fc, const struct fuse_args *args)
 {
-	const struct fuse_filter_chain *chain;
-	u64 op;
-
 	if (args->opcode >= ARRAY_SIZE(fuse_filter_layouts))
 		return false;
-
-	op = BIT_ULL(args->opcode);
-	if (op & FUSE_FILTER_NOT_HERE || fuse_backed_asked(fc, args->nodeid))
+	if (BIT_ULL(args->opcode) & FUSE_FILTER_NOT_HERE ||
+	    fuse_backed_asked(fc, args->nodeid))
 		return false;
-
-	/* A directory's filters may want to, but that takes a walk to find out */
-	if (atomic_read(&fc->filter_dirs))
-		return true;
-
-	guard(rcu)();
-	chain = rcu_dereference(fc->filters);
-	return chain && (READ_ONCE(chain->masks.pre) |
-			 READ_ONCE(chain->masks.post)) & op;
+	return fuse_filter_concerns(fc, args->opcode);
 }
 
 /*
