@@ -40,8 +40,9 @@ check-lib: user ## the library as others find it: sanitizers, valgrind, install,
 test: module user $(if $(T),,check-lib) ## the tests on the stock kernel with the module [T='NAME...']
 	@$(RUN) --timeout $(or $(TIMEOUT),1800) -- 'selftests/run.sh $(T)'
 
-test-debug: user ## the tests on the debug kernel [T='NAME...']
-	@$(RUN) --flavour debug --timeout $(or $(TIMEOUT),5400) -- 'selftests/run.sh $(T)'
+test-debug: user ## the tests on the debug kernel [T='NAME...'] [PART=I/N]
+	@$(RUN) --flavour debug --timeout $(or $(TIMEOUT),5400) $(if $(PART),--env PART=$(PART)) \
+		-- 'selftests/run.sh $(T)'
 
 FULL_FS := tmpfs xfs btrfs overlay
 test-full: module user ## the comparison with native directories, on more file systems
