@@ -31,6 +31,7 @@ struct {						\
 HASH(astack_uids, BPF_MAP_TYPE_HASH, 65536, __u32, __u32);
 HASH(astack_dirs, BPF_MAP_TYPE_HASH, MAX_NODES, __u64, struct astack_dir);
 HASH(astack_pkgs, BPF_MAP_TYPE_HASH, 65536, __u64, __u32);
+HASH(astack_names, BPF_MAP_TYPE_HASH, 65536, struct astack_name, __u32);
 HASH(astack_tags, BPF_MAP_TYPE_HASH, MAX_NODES, __u64, struct astack_tag);
 HASH(astack_scans, BPF_MAP_TYPE_HASH, MAX_NODES, __u64, struct astack_scan);
 HASH(astack_types, BPF_MAP_TYPE_HASH, 256, char[ASTACK_SUFFIX_SIZE], __u32);
@@ -103,16 +104,37 @@ static __always_inline void keep_owner(__u64 node, __u32 uid)
 }
 
 /*
- * In the directories of all apps, a name that is missing fails the walk like one that
- * is hidden. So whatever was to be done with it fails alike, also to make it.
+ * Names of apps that the caller may see are looked up; all others are missing before
+ * anybody knows whether they are there. So whatever is to be done with them fails alike
+ * and takes as long, also to make them.
  */
+SEC("struct_ops/lookup")
+int BPF_PROG(priv_lookup, struct fuse_filter_ctx *fctx)
+{
+	const char *name = bpf_fuse_ctx_name(fctx, FUSE_FILTER_NAME_SIZE);
+	__u32 class = class_of(fctx->parent);
+	struct astack_name key = { .parent = fctx->parent };
+	__u32 *owner;
+
+	if ((class != ASTACK_DATA && class != ASTACK_OBB) || is_system(fctx) ||
+	    (name && fuse_filter_name_is(name, ".nomedia")))
+		return FUSE_FILTER_DEFAULT | FUSE_FILTER_POST;
+	if (!name || fctx->name_len >= sizeof(key.name))
+		return -ENOENT;
+	fuse_filter_name_key(key.name, name);
+	owner = bpf_map_lookup_elem(&astack_names, &key);
+	return owner && may_see(fctx, class, *owner) ? FUSE_FILTER_DEFAULT | FUSE_FILTER_POST :
+						      -ENOENT;
+}
+
+/* The name alone is not enough: it must be an inode of the same owner that has it */
 static __always_inline int found_app(struct fuse_filter_ctx *fctx, __u32 class,
 				     const struct fuse_filter_attr *attr)
 {
 	__u32 type = attr->mode & S_IFMT;
 
 	if (!attr->mode)
-		return is_system(fctx) ? 0 : -ENOENT;
+		return 0;
 	if (type == S_IFDIR)
 		keep_owner(attr->ino | FUSE_NODEID_KERNEL, attr->uid);
 	if (may_see(fctx, class, type == S_IFDIR ? attr->uid : 0))
@@ -345,6 +367,7 @@ int BPF_PROG(priv_rename, struct fuse_filter_ctx *fctx, const struct fuse_rename
 
 SEC(".struct_ops.link")
 struct fuse_filter_ops astack_priv = {
+	.lookup = (void *)priv_lookup,
 	.lookup_post = (void *)priv_lookup_post,
 	.dirent = (void *)priv_dirent,
 	.opendir = (void *)priv_opendir,

@@ -71,6 +71,18 @@ struct astack_tag {
 	__u64 writers;
 };
 
+#define ASTACK_NAME_SIZE 64
+
+/**
+ * struct astack_name - astack_names: key: name of an app's directory; value: its uid
+ * @parent: node of Android/data or Android/obb
+ * @name: padded with zeroes
+ */
+struct astack_name {
+	__u64 parent;
+	char name[ASTACK_NAME_SIZE];
+};
+
 #define ASTACK_RANGES 16
 
 /**

@@ -57,6 +57,7 @@ const char *const tree_map_names[TREE_MAPS] = {
 	[TREE_UIDS] = "astack_uids",
 	[TREE_DIRS] = "astack_dirs",
 	[TREE_PKGS] = "astack_pkgs",
+	[TREE_NAMES] = "astack_names",
 	[TREE_TAGS] = "astack_tags",
 	[TREE_SCANS] = "astack_scans",
 	[TREE_TYPES] = "astack_types",
@@ -150,8 +151,33 @@ static int keep_dir(int fd, const struct astack_dir *dir, int map)
 	return node ? bpf_map_update_elem(map, &node, dir, BPF_ANY) : -errno;
 }
 
+static struct astack_name name_key(int at, const char *name)
+{
+	struct astack_name key = { .parent = tree_node(at) };
+
+	snprintf(key.name, sizeof(key.name), "%s", name);
+	return key;
+}
+
+/* Say whose a directory of an app is: by its inode for listings, by its name for walks */
+static int keep_app(int at, const char *name, __u64 node, uid_t uid, const int maps[TREE_MAPS])
+{
+	const struct astack_name key = name_key(at, name);
+	int err = bpf_map_update_elem(maps[TREE_PKGS], &node, &uid, BPF_ANY);
+
+	return err ?: bpf_map_update_elem(maps[TREE_NAMES], &key, &uid, BPF_ANY);
+}
+
+static void forget_app(int at, const char *name, __u64 node, const int maps[TREE_MAPS])
+{
+	const struct astack_name key = name_key(at, name);
+
+	bpf_map_delete_elem(maps[TREE_NAMES], &key);
+	bpf_map_delete_elem(maps[TREE_PKGS], &node);
+}
+
 /* Owners of what is in a directory of apps */
-static int register_apps(int user, const char *path, int map)
+static int register_apps(int user, const char *path, const int maps[TREE_MAPS])
 {
 	int fd = open_dir(user, path);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -167,7 +193,7 @@ static int register_apps(int user, const char *path, int map)
 		    fstatat(fd, ent->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(st.st_mode))
 			continue;
 		node = st.st_ino | FUSE_NODEID_KERNEL;
-		err = bpf_map_update_elem(map, &node, &st.st_uid, BPF_ANY);
+		err = keep_app(fd, ent->d_name, node, st.st_uid, maps);
 	}
 	closedir(d);
 	return err;
@@ -190,9 +216,9 @@ static int register_user(int volume, const char *name, const int maps[TREE_MAPS]
 			close(fd);
 	}
 	if (!err)
-		err = register_apps(user, "Android/data", maps[TREE_PKGS]);
+		err = register_apps(user, "Android/data", maps);
 	if (!err)
-		err = register_apps(user, "Android/obb", maps[TREE_PKGS]);
+		err = register_apps(user, "Android/obb", maps);
 	close(user);
 	return err;
 }
@@ -249,7 +275,7 @@ static int app_dir(int volume, const char *class, unsigned int user)
 }
 
 static int install_in(int volume, const char *class, const char *name, uid_t uid, gid_t gid,
-		      int map)
+		      const int maps[TREE_MAPS])
 {
 	int at = app_dir(volume, class, uid / ASTACK_USER_UIDS), fd, err;
 	__u64 node;
@@ -260,7 +286,7 @@ static int install_in(int volume, const char *class, const char *name, uid_t uid
 	fd = err ? -1 : open_dir(at, name);
 	if (fd >= 0) {
 		node = tree_node(fd);
-		err = node ? bpf_map_update_elem(map, &node, &uid, BPF_ANY) : -errno;
+		err = node ? keep_app(at, name, node, uid, maps) : -errno;
 		close(fd);
 	} else if (!err) {
 		err = complain("cannot open", name);
@@ -271,7 +297,7 @@ static int install_in(int volume, const char *class, const char *name, uid_t uid
 
 static bool good_name(const char *name)
 {
-	if (name[0] && name[0] != '.' && !strchr(name, '/'))
+	if (name[0] && name[0] != '.' && !strchr(name, '/') && strlen(name) < ASTACK_NAME_SIZE)
 		return true;
 	fprintf(stderr, "astack: '%s' is no name of an app\n", name);
 	return false;
@@ -282,8 +308,8 @@ int tree_install(int volume, const char *name, uid_t uid, const int maps[TREE_MA
 	int err = good_name(name) ? 0 : -EINVAL;
 
 	if (!err)
-		err = install_in(volume, "data", name, uid, EXT_DATA_RW, maps[TREE_PKGS]);
-	return err ?: install_in(volume, "obb", name, uid, EXT_OBB_RW, maps[TREE_PKGS]);
+		err = install_in(volume, "data", name, uid, EXT_DATA_RW, maps);
+	return err ?: install_in(volume, "obb", name, uid, EXT_OBB_RW, maps);
 }
 
 static int remove_all(int at, const char *name)
@@ -311,7 +337,7 @@ static int remove_all(int at, const char *name)
 }
 
 static int uninstall_from(int volume, const char *class, const char *name, unsigned int user,
-			  int map)
+			  const int maps[TREE_MAPS])
 {
 	int at = app_dir(volume, class, user), fd, err;
 	__u64 node;
@@ -322,10 +348,10 @@ static int uninstall_from(int volume, const char *class, const char *name, unsig
 	node = fd < 0 ? 0 : tree_node(fd);
 	if (fd >= 0)
 		close(fd);
+	/* Closed first: its inode number can be that of another directory soon */
+	if (node)
+		forget_app(at, name, node, maps);
 	err = fd < 0 ? complain("no app", name) : remove_all(at, name);
-	/* Its inode number can be that of another directory from now on */
-	if (!err)
-		bpf_map_delete_elem(map, &node);
 	close(at);
 	return err;
 }
@@ -335,6 +361,6 @@ int tree_uninstall(int volume, const char *name, unsigned int user, const int ma
 	int err = good_name(name) ? 0 : -EINVAL;
 
 	if (!err)
-		err = uninstall_from(volume, "data", name, user, maps[TREE_PKGS]);
-	return err ?: uninstall_from(volume, "obb", name, user, maps[TREE_PKGS]);
+		err = uninstall_from(volume, "data", name, user, maps);
+	return err ?: uninstall_from(volume, "obb", name, user, maps);
 }
