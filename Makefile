@@ -31,6 +31,9 @@ user: ## the library, the filters, the command and the tests
 demo: module user ## show what it is good for, in a guest
 	@image=$$(tools/demo/image.sh) && $(RUN) --disk $$image -- tools/demo/demo.sh
 
+demo-astack: module user ## show a shared storage for apps, each claim checked, in a guest
+	@$(RUN) -- tools/demo/astack.sh
+
 demo-filters: module user ## show what filters do, each claim checked, in a guest
 	@image=$$(tools/demo/image.sh) && $(RUN) --disk $$image -- tools/demo/filters.sh
 
