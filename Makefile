@@ -37,6 +37,9 @@ demo-astack: module user ## show a shared storage for apps, each claim checked, 
 demo-filters: module user ## show what filters do, each claim checked, in a guest
 	@image=$$(tools/demo/image.sh) && $(RUN) --disk $$image -- tools/demo/filters.sh
 
+demo-tierfs: module user ## a tree whose files are in an object store, each claim checked, in a guest
+	@$(RUN) -- tools/demo/tierfs.sh
+
 check-lib: user ## the library as others find it: sanitizers, valgrind, install, pages
 	@$(ENTER) selftests/lib/check.sh
 
@@ -81,5 +84,5 @@ vm: $(if $(filter module,$(FLAVOUR)),module) ## run CMD='...' in a guest, or a s
 clean: ## remove build/; the cache (~/.cache/fuse-bpf) stays
 	@rm -rf build
 
-.PHONY: help root check-lib module debug-kernel user demo demo-filters test test-debug test-full test-programs \
+.PHONY: help root check-lib module debug-kernel user demo demo-filters demo-tierfs test test-debug test-full test-programs \
 	bench-programs bench bench-full bench-count bench-compare check vm clean

@@ -26,7 +26,7 @@ esac
 tests() {
 	local group file
 
-	for group in module backed filter fuse lib policy tool astack programs; do
+	for group in module backed filter fuse lib policy tool astack tierfs programs; do
 		[ "$group" != module ] || [ "$FLAVOUR" = module ] || continue
 		[ "$group" != programs ] || [ ${#args[@]} -gt 0 ] || continue
 		for file in "$OUT/$group"/*_test selftests/"$group"/*_test.sh; do

@@ -20,6 +20,8 @@ static const char usage_text[] =
 	"        [strictatime] [source NAME] [policy FILE] [FILTER]...\n"
 	"        FILTER := filter FILE [dir PATH] [fail_open] [pin PATH]\n"
 	"                  [set MAP KEY[=VALUE]]...\n"
+	"  run MOUNTPOINT [allow_other] [default_permissions] [source NAME] [FILTER]...\n"
+	"        -- DAEMON ... {} ...\n"
 	"  umount MOUNTPOINT [lazy] [force]\n"
 	"  ls [MOUNTPOINT]\n"
 	"  attach MOUNTPOINT { obj FILE | pinned PATH | map id ID }\n"
@@ -69,6 +71,7 @@ static int do_version(struct args *args)
 
 static const struct command commands[] = {
 	{ "mount", do_mount },
+	{ "run", do_run },
 	{ "umount", do_umount },
 	{ "ls", do_ls },
 	{ "attach", do_attach },

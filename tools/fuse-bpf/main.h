@@ -216,9 +216,33 @@ int do_replace(struct args *args);
 
 /* mount.c, umount.c, stat.c, feature.c */
 int do_mount(struct args *args);
+int do_run(struct args *args);
 int do_umount(struct args *args);
 int do_ls(struct args *args);
 int do_stat(struct args *args);
 int do_feature(struct args *args);
+
+/* mount.c */
+/**
+ * struct plan - a mount to make
+ * @backing: directory that answers
+ * @mountpoint: where it goes
+ * @opts: how it is mounted
+ * @policy: file of a policy, NULL: none
+ * @filters: filters to attach before anybody can see it
+ * @nr: number of @filters
+ */
+struct plan {
+	const char *backing;
+	const char *mountpoint;
+	struct fuse_bpf_mount_opts opts;
+	const char *policy;
+	struct filter filters[FUSE_FILTER_MAX];
+	size_t nr;
+};
+
+int plan_parse(struct args *args, struct plan *plan);
+int plan_attach(struct plan *plan, int root_fd, dev_t dev);
+int plan_place(const struct plan *plan, int mount_fd);
 
 #endif

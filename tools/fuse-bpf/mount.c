@@ -16,24 +16,6 @@
 #include "main.h"
 #include "policy.h"
 
-/**
- * struct plan - a mount to make
- * @backing: directory that answers
- * @mountpoint: where it goes
- * @opts: how it is mounted
- * @policy: file of a policy, NULL: none
- * @filters: filters to attach before anybody can see it
- * @nr: number of @filters
- */
-struct plan {
-	const char *backing;
-	const char *mountpoint;
-	struct fuse_bpf_mount_opts opts;
-	const char *policy;
-	struct filter filters[FUSE_FILTER_MAX];
-	size_t nr;
-};
-
 #define ATIME_BOTH (MOUNT_ATTR_NOATIME | MOUNT_ATTR_STRICTATIME)
 
 /* Words for the mount itself; written out, as some begin alike */
@@ -83,7 +65,8 @@ static int parse_path(struct args *args, const char **path)
 	return *path ? DONE : USAGE;
 }
 
-static int parse_option(struct args *args, struct plan *plan)
+/* plan_parse - parse one option of mount or run, with what belongs to it */
+int plan_parse(struct args *args, struct plan *plan)
 {
 	enum { DAEMONLESS, ALLOW_OTHER, DEFAULT_PERMISSIONS, SOURCE, POLICY, FILTER, FAIL_OPEN,
 	       DIR, PIN, SET };
@@ -133,7 +116,8 @@ static int parse_option(struct args *args, struct plan *plan)
 	}
 }
 
-static int attach_all(struct plan *plan, int root_fd, dev_t dev)
+/* plan_attach - attach all filters by a descriptor of the mount */
+int plan_attach(struct plan *plan, int root_fd, dev_t dev)
 {
 	int ret = DONE;
 	size_t i;
@@ -159,12 +143,13 @@ static int attach_unseen(struct plan *plan, int mount_fd, dev_t *dev)
 		return FAILED;
 	}
 	*dev = st.st_dev;
-	ret = attach_all(plan, fd, st.st_dev);
+	ret = plan_attach(plan, fd, st.st_dev);
 	close(fd);
 	return ret;
 }
 
-static int put_in_place(const struct plan *plan, int mount_fd)
+/* plan_place - put the mount where everybody sees it */
+int plan_place(const struct plan *plan, int mount_fd)
 {
 	if (!move_mount(mount_fd, "", AT_FDCWD, plan->mountpoint, MOVE_MOUNT_F_EMPTY_PATH))
 		return DONE;
@@ -213,7 +198,7 @@ static int mount_plan(struct plan *plan)
 		return mount_failed(fd, plan);
 	ret = attach_unseen(plan, fd, &dev);
 	if (!ret)
-		ret = put_in_place(plan, fd);
+		ret = plan_place(plan, fd);
 	if (!ret)
 		mount_result(plan, dev);
 	for (i = 0; ret && i < plan->nr; i++)
@@ -233,7 +218,7 @@ int do_mount(struct args *args)
 	if (!plan.mountpoint)
 		return USAGE;
 	while (!ret && args->argc)
-		ret = parse_option(args, &plan);
+		ret = plan_parse(args, &plan);
 	if (!ret && !(~plan.opts.mount_attrs & ATIME_BOTH))
 		ret = p_usage("mount: noatime and strictatime exclude each other");
 	if (!ret)
