@@ -135,7 +135,10 @@ class Object:
             target = re.match(r'([0-9a-f]+)\b', operands)
             if op.startswith('j') and target and not named:
                 todo.append((section, int(target[1], 16)))
-            if after and not op.startswith(('jmp', 'ret', 'ud2')):
+            if op.startswith(('jmp', 'ret', 'ud2')) or not after:
+                continue
+            # A call that does not return may be the last of a function
+            if self.function_at(section, after) == self.function_at(section, at):
                 todo.append((section, after))
         return names
 
