@@ -30,16 +30,6 @@ FIXTURE_VARIANT(fold)
 FIXTURE_VARIANT_ADD(fold, tmpfs) { .fs = "tmpfs" };
 FIXTURE_VARIANT_ADD(fold, ext4) { .fs = "ext4" };
 
-static int mount_backed(const char *back, const char *at)
-{
-	int fd = open_dir(back, O_PATH);
-	int err = try_mount(TRY_MOUNT(.backing = fd, .daemonless = true, .allow_other = true,
-				      .at = at));
-
-	close(fd);
-	return err;
-}
-
 FIXTURE_SETUP(fold)
 {
 	struct backed *b = &self->b;

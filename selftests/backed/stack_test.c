@@ -55,16 +55,6 @@ static int mount_overlay(const char *lower, const char *upper, const char *work,
 	return RES(mount("overlay", at, "overlay", 0, options));
 }
 
-static int mount_backed(const char *back, const char *at)
-{
-	int fd = open_dir(back, O_PATH);
-	int err = try_mount(TRY_MOUNT(.backing = fd, .daemonless = true, .allow_other = true,
-				      .at = at));
-
-	close(fd);
-	return err;
-}
-
 /* The overlay, and a mount that it backs */
 static int mount_both(const struct backed *b, const char *over)
 {

@@ -481,20 +481,32 @@ static void wait_asked(const struct asks *asks)
 		usleep(1000);
 }
 
+/* A thread waits for an answer about @file that will not come. */
+#define BEGIN_WAITING(thread, file)							\
+	do {										\
+		snprintf(file, sizeof(file), "%s", in(self->b.mnt, "d/file"));		\
+		self->pre->silent = true;						\
+		ASSERT_EQ(0, route(&self->filter, FUSE_GETATTR, FUSE_FILTER_ASK_PRE));	\
+		ASSERT_EQ(0, pthread_create(&thread, NULL, stat_thread, file));		\
+		wait_asked(self->pre);							\
+	} while (0)
+
+#define END_WAITING(thread)								\
+	do {										\
+		void *ret;								\
+											\
+		end_server(&self->b);							\
+		ASSERT_EQ(0, pthread_join(thread, &ret));				\
+		EXPECT_EQ(-ECONNABORTED, (long)ret);					\
+	} while (0)
+
 TEST_F(ask, daemon_that_dies_when_it_is_asked)
 {
 	char file[64];
 	pthread_t thread;
-	void *ret;
 
-	snprintf(file, sizeof(file), "%s", in(self->b.mnt, "d/file"));
-	self->pre->silent = true;
-	ASSERT_EQ(0, route(&self->filter, FUSE_GETATTR, FUSE_FILTER_ASK_PRE));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, stat_thread, file));
-	wait_asked(self->pre);
-	end_server(&self->b);
-	ASSERT_EQ(0, pthread_join(thread, &ret));
-	EXPECT_EQ(-ECONNABORTED, (long)ret);
+	BEGIN_WAITING(thread, file);
+	END_WAITING(thread);
 }
 
 /* Who waits for an answer is interrupted: the daemon hears of it, as of any request. */
@@ -528,18 +540,11 @@ TEST_F(ask, detach_while_the_daemon_is_asked)
 {
 	char file[64];
 	pthread_t thread;
-	void *ret;
 
-	snprintf(file, sizeof(file), "%s", in(self->b.mnt, "d/file"));
-	self->pre->silent = true;
-	ASSERT_EQ(0, route(&self->filter, FUSE_GETATTR, FUSE_FILTER_ASK_PRE));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, stat_thread, file));
-	wait_asked(self->pre);
+	BEGIN_WAITING(thread, file);
 	EXPECT_EQ(0, filter_detach(&self->filter));
 	EXPECT_EQ(15, size_of(file));
-	end_server(&self->b);
-	ASSERT_EQ(0, pthread_join(thread, &ret));
-	EXPECT_EQ(-ECONNABORTED, (long)ret);
+	END_WAITING(thread);
 }
 
 /* There is no daemon, and there was none. */

@@ -291,3 +291,13 @@ int counts_since(int fd, struct op_counts *old)
 	}
 	return err;
 }
+
+int mount_backed(const char *back, const char *at)
+{
+	int fd = open_dir(back, O_PATH);
+	int err = try_mount(TRY_MOUNT(.backing = fd, .daemonless = true, .allow_other = true,
+				      .at = at));
+
+	close(fd);
+	return err;
+}

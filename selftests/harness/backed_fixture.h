@@ -124,6 +124,13 @@ struct try_mount {
 /* try_mount - attempt it; 0 or a negative errno; what is not put anywhere is undone */
 int try_mount(const struct try_mount *what);
 
+/**
+ * mount_backed - mount without a daemon, for all users
+ * @back: path of the backing
+ * @at: where to, NULL: only attempt it
+ */
+int mount_backed(const char *back, const char *at);
+
 /* open_dir - open a directory for reading, or with O_PATH in @flags */
 int open_dir(const char *path, int flags);
 
