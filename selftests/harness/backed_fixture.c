@@ -233,6 +233,8 @@ static int config_flags(int fs, const struct try_mount *what)
 
 static int config_all(int fs, const struct try_mount *what)
 {
+	if (what->source && fsconfig(fs, FSCONFIG_SET_STRING, "source", what->source, 0))
+		return -errno;
 	if (what->backing && fsconfig(fs, FSCONFIG_SET_FD, "backing", NULL, what->backing))
 		return -errno;
 	if (what->backing2 && fsconfig(fs, FSCONFIG_SET_FD, "backing", NULL, what->backing2))

@@ -96,6 +96,7 @@ const char *device_path(void);
 /**
  * struct try_mount - a mount by hand, with options that may not go together
  * @type: file system type, NULL: fs_type()
+ * @source: block device, NULL: none
  * @backing: file descriptor, 0: none
  * @backing2: likewise, a second time
  * @dev: file descriptor, 0: none
@@ -108,6 +109,7 @@ const char *device_path(void);
  */
 struct try_mount {
 	const char *type;
+	const char *source;
 	int backing;
 	int backing2;
 	int dev;

@@ -140,6 +140,17 @@ example_builds() {
 			-L"$(dirname "$(find "$WORK/root" -name libfuse-bpf.so)")" -lfuse-bpf -o "$WORK/program"
 }
 
+# The filter of docs/writing-filters.md, all its blocks together
+guide_compiles() {
+	local source=$WORK/guide.bpf.c
+
+	sed -n '/^```c$/,/^```$/{/^```/!p}' docs/writing-filters.md >"$source" &&
+		grep -q '^struct fuse_filter_ops' "$source" &&
+		clang -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -Werror \
+			-Ibpf/include -idirafter "/usr/include/$(gcc -print-multiarch)" \
+			-c "$source" -o "$WORK/guide.bpf.o"
+}
+
 SAN="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g"
 
 build_sanitized() {
@@ -167,6 +178,7 @@ for link in shared static; do
 	check "C++ program, $link" builds_from g++ c++17 selftests/lib/program.cpp $link
 done
 check "example of the documentation" example_builds
+check "filter of the documentation" guide_compiles
 check "build with sanitizers" build_sanitized
 for test in options session; do
 	check "$test with ASan and UBSan" sanitized $test
