@@ -359,6 +359,8 @@ extern const struct inode_operations fuse_backed_symlink_iops;
 extern const struct inode_operations fuse_backed_common_iops;
 int fuse_backed_setattr(struct mnt_idmap *idmap, struct dentry *entry,
 			struct iattr *attr);
+int fuse_backed_notify_change(const struct fuse_backed *fbk,
+			      const struct iattr *attr);
 int fuse_backed_statfs(struct dentry *dentry, struct kstatfs *buf);
 
 /* backed_sync.c */

@@ -137,8 +137,16 @@ static struct iattr fuse_backed_iattr(const struct iattr *attr)
 	return backing;
 }
 
-static int fuse_backed_notify_change(const struct fuse_backed *fbk,
-				     const struct iattr *attr)
+/**
+ * fuse_backed_notify_change - change attributes of the backing
+ * @fbk: the backing, to whose mount the caller has write access
+ * @attr: what, in terms of the backing's inode
+ *
+ * Context: sleeps, also for whoever has a delegation.
+ * Return: 0 or a negative errno
+ */
+int fuse_backed_notify_change(const struct fuse_backed *fbk,
+			      const struct iattr *attr)
 {
 	struct inode *real = d_inode(fbk->dentry);
 	struct delegated_inode delegated = {};

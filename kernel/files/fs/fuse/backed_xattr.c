@@ -342,18 +342,17 @@ static int fuse_backed_change_acl(const struct fuse_backed *fbk,
 /*
  * Setting an access ACL drops S_ISGID if the owner is not in the file's group.
  * The backing would ask that of the registration's credentials, so it is done
- * here, for the caller.
+ * here, for the caller, and with the write access that the ACL is set with.
  */
-static int fuse_backed_drop_sgid(struct mnt_idmap *idmap, struct dentry *entry,
+static int fuse_backed_drop_sgid(struct mnt_idmap *idmap, struct inode *inode,
 				 int type)
 {
-	struct inode *inode = d_inode(entry);
-	struct iattr attr = { .ia_valid = ATTR_KILL_SGID };
+	const struct iattr attr = { .ia_valid = ATTR_KILL_SGID };
 
 	if (type != ACL_TYPE_ACCESS || !(inode->i_mode & S_ISGID) ||
 	    in_group_or_capable(idmap, inode, i_gid_into_vfsgid(idmap, inode)))
 		return 0;
-	return fuse_backed_setattr(idmap, entry, &attr);
+	return fuse_backed_notify_change(fuse_backed(inode), &attr);
 }
 
 int fuse_backed_set_acl(struct mnt_idmap *idmap, struct dentry *entry,
@@ -382,7 +381,7 @@ int fuse_backed_set_acl(struct mnt_idmap *idmap, struct dentry *entry,
 		return fuse_backed_attr_answered(&call, fuse_set_acl(idmap, entry,
 								     acl, type));
 
-	err = fuse_backed_drop_sgid(idmap, entry, type);
+	err = fuse_backed_drop_sgid(idmap, inode, type);
 	if (!err)
 		err = fuse_backed_change_acl(fbk, acl, args.text);
 	return fuse_backed_end_attr(&call, err);
