@@ -110,7 +110,7 @@ static const struct {
 static const __u32 of_daemons[] = {
 	FUSE_POLL, FUSE_BMAP,
 	/* Requests of a protocol with variants; the kernel's own calls have one of each */
-	FUSE_RENAME, FUSE_READDIRPLUS, FUSE_STATX, OP_COPY_FILE_RANGE_64,
+	FUSE_RENAME, FUSE_READDIRPLUS, OP_COPY_FILE_RANGE_64,
 };
 
 static const char *member_of(__u32 opcode, bool post)

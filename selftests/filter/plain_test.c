@@ -102,6 +102,41 @@ TEST_F(plain, is_asked_and_told)
 	}
 }
 
+/* What this daemon does not know, the kernel asks it once */
+static bool is_known(__u32 opcode)
+{
+	return opcode != FUSE_FSYNCDIR && opcode != FUSE_COPY_FILE_RANGE;
+}
+
+/* From a daemon, ENOSYS would end that kind of request, for everybody and for good. */
+TEST_F(plain, a_filter_does_not_speak_for_the_daemon)
+{
+	for (size_t i = 0; i < nr_operations; i++) {
+		const struct operation *op = &operations[i];
+		const __u32 pre = RECORDER_PRE(op->opcode), post = RECORDER_POST(op->opcode);
+		struct place p;
+		long ret;
+
+		if (!is_served(op->opcode) || !is_known(op->opcode))
+			continue;
+		ASSERT_EQ(0, place_make(&p, &self->b));
+		ASSERT_EQ(0, recorder_return(&self->filter, pre, -ENOSYS));
+		ret = operation_run(op->run, &p);
+		if (!(op->flags & (OPERATION_HIDES | OPERATION_NO_ANSWER)))
+			EXPECT_GT(0, ret) TH_LOG("opcode %u", op->opcode);
+		ASSERT_EQ(0, recorder_return(&self->filter, pre, FUSE_FILTER_POST));
+		ASSERT_EQ(0, recorder_return(&self->filter, post, -ENOSYS));
+		operation_run(op->run, &p);
+		ASSERT_EQ(0, recorder_return(&self->filter, post, 0));
+
+		ASSERT_EQ(0, place_make(&p, &self->b));
+		ASSERT_EQ(0, recorder_forget(&self->filter));
+		EXPECT_EQ(op->returns, operation_run(op->run, &p)) TH_LOG("opcode %u", op->opcode);
+		EXPECT_LE(1, recorder_seen(&self->filter, pre).calls)
+			TH_LOG("opcode %u", op->opcode);
+	}
+}
+
 TEST_F(plain, can_refuse_before_and_after)
 {
 	for (size_t i = 0; i < nr_operations; i++) {

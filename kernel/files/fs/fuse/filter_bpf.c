@@ -49,7 +49,7 @@ struct fuse_filter_member {
 
 static const struct fuse_filter_member fuse_filter_members[] = {
 	PRE(lookup,		OP(LOOKUP),				true),
-	PRE(getattr,		OP(GETATTR) | OP(STATX),		true),
+	PRE(getattr,		OP(GETATTR),				true),
 	PRE(setattr,		OP(SETATTR),				true),
 	PRE(readlink,		OP(READLINK),				true),
 	PRE(symlink,		OP(SYMLINK),				true),
@@ -86,7 +86,7 @@ static const struct fuse_filter_member fuse_filter_members[] = {
 	PRE(lseek,		OP(LSEEK),				true),
 	PRE(copy_file_range,	OPS_COPY,				true),
 	POST(lookup_post,	OP(LOOKUP),				true),
-	POST(getattr_post,	OP(GETATTR) | OP(STATX),		true),
+	POST(getattr_post,	OP(GETATTR),				true),
 	POST(readlink_post,	OP(READLINK),				true),
 	POST(create_post,	OPS_MAKE,				true),
 	POST(open_post,		OP(OPEN) | OP(OPENDIR),			true),

@@ -36,7 +36,6 @@ static int fuse_filter_call_own(const struct fuse_filter_ops *ops,
 	case FUSE_LOOKUP:
 		return ops->lookup(ctx);
 	case FUSE_GETATTR:
-	case FUSE_STATX:
 		return ops->getattr(ctx);
 	case FUSE_SETATTR:
 		return ops->setattr(ctx);
@@ -132,7 +131,6 @@ static int fuse_filter_call_own_post(const struct fuse_filter_ops *ops,
 	case FUSE_LOOKUP:
 		return ops->lookup_post(ctx, args ? args->attr : &fuse_filter_no_attr);
 	case FUSE_GETATTR:
-	case FUSE_STATX:
 		return ops->getattr_post(ctx);
 	case FUSE_READLINK:
 		return ops->readlink_post(ctx);

@@ -310,13 +310,23 @@ static void fuse_filter_req_put(struct fuse_filter_req *req)
 	iput(req->node);
 }
 
+/*
+ * From a daemon, ENOSYS means that it does not know the request, and many are then
+ * never sent again: nobody would be asked about them any more, and an open would
+ * even pass. A filter has not said that.
+ */
+static ssize_t fuse_filter_not_unknown(ssize_t ret)
+{
+	return ret == -ENOSYS ? -EIO : ret;
+}
+
 static ssize_t fuse_filter_send_asked(struct fuse_mount *fm, struct fuse_args *args,
 				      struct fuse_filter_req *req)
 {
-	ssize_t ret;
+	ssize_t ret, res;
 	int err;
 
-	err = fuse_filter_req_ask(fm, req);
+	err = fuse_filter_not_unknown(fuse_filter_req_ask(fm, req));
 	if (err && !fuse_filter_must_send(args))
 		return err;
 
@@ -328,7 +338,8 @@ static ssize_t fuse_filter_send_asked(struct fuse_mount *fm, struct fuse_args *a
 		return ret;
 
 	fuse_filter_req_answer(req, args, ret);
-	return fuse_filter_post(fm->fc, &req->call, ret);
+	res = fuse_filter_post(fm->fc, &req->call, ret);
+	return res == ret ? ret : fuse_filter_not_unknown(res);
 }
 
 /**

@@ -160,9 +160,11 @@ struct fuse_filter_attached {
  *
  * In a filter on a mount without backed inodes, or for inodes that are not
  * backed, callbacks are called for requests that go to the daemon:
- * %FUSE_FILTER_BACKING refuses them with EIO, and what the kernel answers from
- * its caches is not asked about, but for names, directory entries, permission
- * and mappings, which always are.
+ * %FUSE_FILTER_BACKING refuses them with EIO, and so does ENOSYS, which would mean
+ * that the daemon does not know the request. What the kernel answers from its
+ * caches is not asked about, but for names, attributes, permission, directory
+ * entries, reads, writes, mappings and the names of extended attributes, which
+ * always are.
  */
 struct fuse_filter_ops {
 	/**
@@ -181,7 +183,7 @@ struct fuse_filter_ops {
 	 */
 	int (*lookup)(struct fuse_filter_ctx *ctx);
 
-	/** @getattr: attributes are asked for (GETATTR, STATX) */
+	/** @getattr: attributes are asked for (GETATTR, also where STATX is sent) */
 	int (*getattr)(struct fuse_filter_ctx *ctx);
 
 	/**
@@ -483,7 +485,7 @@ struct fuse_filter_ops {
 			   const struct fuse_filter_attr *attr);
 
 	/**
-	 * @getattr_post: attributes are about to be returned (GETATTR, STATX)
+	 * @getattr_post: attributes are about to be returned (GETATTR)
 	 *
 	 * bpf_fuse_ctx_attr() gives them. All but the inode number, the type and
 	 * the device may be changed. The caller sees what the program made of
