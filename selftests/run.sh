@@ -22,13 +22,18 @@ esac
 }
 
 # Every program and script whose name ends in _test; those in module/ load and
-# unload the module, those in programs/ take minutes and are run if named only.
+# unload the module, those in programs/ take minutes and are run if named only. So are
+# those of what is built on the kernel's part when the kernel is slow.
 tests() {
 	local group file
 
 	for group in module backed filter fuse lib policy tool astack tierfs programs; do
 		[ "$group" != module ] || [ "$FLAVOUR" = module ] || continue
-		[ "$group" != programs ] || [ ${#args[@]} -gt 0 ] || continue
+		case $FLAVOUR:$group in
+		*:programs | debug:lib | debug:policy | debug:astack | debug:tierfs)
+			[ ${#args[@]} -gt 0 ] || continue
+			;;
+		esac
 		for file in "$OUT/$group"/*_test selftests/"$group"/*_test.sh; do
 			[ ! -x "$file" ] || echo "$file"
 		done

@@ -74,8 +74,9 @@ tier_ready() {
 }
 
 tier_kill() {
-	kill -KILL "$tier_pid"
-	wait "$tier_pid" 2>/dev/null
+	# The shell says when a child of its own was killed
+	{ kill -KILL "$tier_pid" && wait "$tier_pid"; } 2>/dev/null
+	! kill -0 "$tier_pid" 2>/dev/null
 }
 
 tier_stop() {

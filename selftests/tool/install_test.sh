@@ -120,7 +120,7 @@ completion() {
 
 	fuse-bpf -j mount "$BACK" "$VIEW" filter "$BPF/hide.bpf.o" filter "$BPF/noop.bpf.o" >"$TOP/log" &&
 		fuse-bpf -j mount "$BACK" "$ODD" >"$TOP/log" || return
-	completes "mount umount ls attach replace detach stat feature help version" fuse-bpf "" || return
+	completes "mount run umount ls attach replace detach stat feature help version" fuse-bpf "" || return
 	completes "detach" fuse-bpf -j de || return
 	completes "--json" fuse-bpf --j || return
 	completes "$VIEW" fuse-bpf detach "$VIEW" || return

@@ -87,7 +87,7 @@ evict() {
 
 crash() {
 	title "(e) The daemon is killed, the store is down: an error, never zeros"
-	show kill -KILL "$tier_pid"
+	note "kill -KILL the daemon"
 	tier_kill
 	show cat "$MNT/video"
 	claim "without a daemon, a stub is an error" "$(cat "$MNT/video" 2>&1 | sed 's/.*: //')" "Input/output error"
