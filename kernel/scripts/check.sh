@@ -30,6 +30,7 @@ PARENTHESIS_ALIGNMENT fuse_trace.h        # likewise
 OPEN_ENDED_LINE       fuse_trace.h        # likewise
 ENOSYS                backed_identity.c   # what a daemon says to a request it does not know
 ENOSYS                filter_ask.c        # likewise
+ENOSYS                filter_req.c        # likewise
 '
 # Options of ours, or that ours must do without, that a kernel can be without.
 OPTIONAL='FUSE_FILTER FUSE_BACKED FUSE_PASSTHROUGH FUSE_IO_URING'
