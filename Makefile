@@ -44,7 +44,7 @@ check-lib: user ## the library as others find it: sanitizers, valgrind, install,
 	@$(ENTER) selftests/lib/check.sh
 
 test: module user $(if $(T),,check-lib) ## the tests on the stock kernel with the module [T='NAME...']
-	@$(RUN) --timeout $(or $(TIMEOUT),1800) -- 'selftests/run.sh $(T)'
+	@$(RUN) --timeout $(or $(TIMEOUT),3600) -- 'selftests/run.sh $(T)'
 
 test-debug: user ## the tests on the debug kernel [T='NAME...'] [PART=I/N]
 	@$(RUN) --flavour debug --timeout $(or $(TIMEOUT),5400) $(if $(PART),--env PART=$(PART)) \

@@ -14,7 +14,7 @@ export FLAVOUR
 OUT=build/selftests
 case $FLAVOUR in
 debug) LIMIT=${TEST_LIMIT:-1800} ;;
-*) LIMIT=${TEST_LIMIT:-300} ;;
+*) LIMIT=${TEST_LIMIT:-900} ;;
 esac
 [ -n "${FUSE_BPF_GUEST:-}" ] || {
 	echo "run.sh: runs in the guest only, as: selftests/vm/run.sh -- selftests/run.sh" >&2
