@@ -101,11 +101,11 @@ static const struct fuse_filter_member fuse_filter_members[] = {
 	POST(ioctl_post,	OP(IOCTL),				true),
 };
 
-/* Not among them: what has no reply, what is of the connection, and DAX */
+/* Not among them: no reply, of the connection, DAX, asked about as GETATTR */
 #define OPS_ALL		(GENMASK_ULL(FUSE_COPY_FILE_RANGE_64, FUSE_LOOKUP) & \
 			 ~(OP(FORGET) | OP(BATCH_FORGET) | OP(INIT) | \
 			   OP(DESTROY) | OP(INTERRUPT) | OP(NOTIFY_REPLY) | \
-			   OP(SETUPMAPPING) | OP(REMOVEMAPPING) | \
+			   OP(SETUPMAPPING) | OP(REMOVEMAPPING) | OP(STATX) | \
 			   BIT_ULL(7) | BIT_ULL(19)))
 
 /* For all opcodes that the filter has no callback of their own for */
