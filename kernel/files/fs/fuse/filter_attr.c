@@ -96,6 +96,9 @@ bool fuse_filter_args_ok(const struct fuse_filter_args *args,
 	if (!args->attr)
 		return true;
 
+	if (likely(!memcmp(args->attr, before, sizeof(*before))))
+		return true;
+
 	attr = *args->attr;
 	fuse_filter_attr_revert(&attr, before, args->attr_edit);
 	return !memcmp(&attr, before, sizeof(attr)) &&
@@ -135,8 +138,8 @@ void fuse_filter_attr_from_inode(struct fuse_filter_attr *attr,
 		.ctimensec = ctime.tv_nsec,
 		.mode = inode->i_mode,
 		.nlink = inode->i_nlink,
-		.uid = from_kuid_munged(fc->user_ns, uid),
-		.gid = from_kgid_munged(fc->user_ns, gid),
+		.uid = fuse_filter_uid(fc, uid),
+		.gid = fuse_filter_gid(fc, gid),
 		.rdev = new_encode_dev(inode->i_rdev),
 	};
 }
@@ -162,8 +165,8 @@ void fuse_filter_attr_from_stat(struct fuse_filter_attr *attr,
 		.ctimensec = stat->ctime.tv_nsec,
 		.mode = stat->mode,
 		.nlink = stat->nlink,
-		.uid = from_kuid_munged(fc->user_ns, stat->uid),
-		.gid = from_kgid_munged(fc->user_ns, stat->gid),
+		.uid = fuse_filter_uid(fc, stat->uid),
+		.gid = fuse_filter_gid(fc, stat->gid),
 		.rdev = new_encode_dev(stat->rdev),
 	};
 }
@@ -171,14 +174,14 @@ void fuse_filter_attr_from_stat(struct fuse_filter_attr *attr,
 /* Ids change only where a program changed them: not every id has a number here */
 static bool fuse_filter_set_uid(struct fuse_conn *fc, kuid_t *uid, u32 new)
 {
-	if (new != from_kuid_munged(fc->user_ns, *uid))
+	if (new != fuse_filter_uid(fc, *uid))
 		*uid = make_kuid(fc->user_ns, new);
 	return uid_valid(*uid);
 }
 
 static bool fuse_filter_set_gid(struct fuse_conn *fc, kgid_t *gid, u32 new)
 {
-	if (new != from_kgid_munged(fc->user_ns, *gid))
+	if (new != fuse_filter_gid(fc, *gid))
 		*gid = make_kgid(fc->user_ns, new);
 	return gid_valid(*gid);
 }
@@ -245,11 +248,9 @@ void fuse_filter_attr_from_iattr(struct fuse_filter_attr *attr,
 	if (valid & ATTR_MODE)
 		attr->mode = iattr->ia_mode;
 	if (valid & ATTR_UID)
-		attr->uid = from_kuid_munged(fc->user_ns,
-					     vfsuid_into_kuid(iattr->ia_vfsuid));
+		attr->uid = fuse_filter_uid(fc, vfsuid_into_kuid(iattr->ia_vfsuid));
 	if (valid & ATTR_GID)
-		attr->gid = from_kgid_munged(fc->user_ns,
-					     vfsgid_into_kgid(iattr->ia_vfsgid));
+		attr->gid = fuse_filter_gid(fc, vfsgid_into_kgid(iattr->ia_vfsgid));
 	if (valid & ATTR_SIZE)
 		attr->size = iattr->ia_size;
 	if (valid & ATTR_ATIME_SET) {

@@ -7,10 +7,31 @@
 
 #include "filter.h"
 
+#include <linux/uidgid.h>
+#include <linux/user_namespace.h>
+
 struct iattr;
 struct kstat;
 
 #ifdef CONFIG_FUSE_FILTER
+
+/*
+ * Ids as programs see them, several for each call. The initial user namespace maps
+ * every id to itself, and need not be searched.
+ */
+static inline u32 fuse_filter_uid(const struct fuse_conn *fc, kuid_t uid)
+{
+	if (fc->user_ns == &init_user_ns && uid_valid(uid))
+		return __kuid_val(uid);
+	return from_kuid_munged(fc->user_ns, uid);
+}
+
+static inline u32 fuse_filter_gid(const struct fuse_conn *fc, kgid_t gid)
+{
+	if (fc->user_ns == &init_user_ns && gid_valid(gid))
+		return __kgid_val(gid);
+	return from_kgid_munged(fc->user_ns, gid);
+}
 
 void fuse_filter_attr_begin(const struct fuse_filter_args *args,
 			    struct fuse_filter_attr *before);

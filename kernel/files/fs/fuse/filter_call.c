@@ -269,39 +269,47 @@ static int fuse_filter_run_post(const struct fuse_filter *filter,
 	return ret;
 }
 
+/* By assignments, as programs are called often: a string instruction takes longer. */
+static void fuse_filter_set_ctx(struct fuse_filter_ctx *ctx, struct fuse_conn *fc,
+				const struct fuse_backed_call *call)
+{
+	const struct cred *cred = call->cred ?: current_cred();
+	const struct fuse_filter_args *args = call->args;
+
+	ctx->nodeid = args ? args->nodeid : 0;
+	if (call->inode)
+		ctx->nodeid = fuse_backed_node_id(call->inode);
+	ctx->parent = args ? args->parent : 0;
+	if (call->dir)
+		ctx->parent = fuse_backed_node_id(call->dir);
+	ctx->newparent = args && args->newname ? args->newparent : 0;
+	ctx->opcode = call->opcode;
+	ctx->fsuid = fuse_filter_uid(fc, cred->fsuid);
+	ctx->fsgid = fuse_filter_gid(fc, cred->fsgid);
+	ctx->pid = pid_nr_ns(task_pid(current), fc->pid_ns);
+	ctx->result = 0;
+}
+
 static int fuse_filter_init_ctx(struct fuse_filter_ctx_kern *kctx,
 				struct fuse_conn *fc,
 				const struct fuse_backed_call *call)
 {
-	const struct cred *cred = call->cred ?: current_cred();
-	struct fuse_filter_args *args = call->args;
 	int err;
 
-	kctx->name = call->name;
-	kctx->newname = args ? args->newname : NULL;
-	err = fuse_filter_fold_names(kctx, call);
-	if (err)
-		return err;
-
-	kctx->ctx = (struct fuse_filter_ctx) {
-		.nodeid = call->inode ? fuse_backed_node_id(call->inode) : 0,
-		.parent = call->dir ? fuse_backed_node_id(call->dir) : 0,
-		.opcode = call->opcode,
-		.fsuid = from_kuid_munged(fc->user_ns, cred->fsuid),
-		.fsgid = from_kgid_munged(fc->user_ns, cred->fsgid),
-		.pid = pid_nr_ns(task_pid(current), fc->pid_ns),
-		.name_len = kctx->name ? kctx->name->len : 0,
-	};
-	if (args && !call->inode)
-		kctx->ctx.nodeid = args->nodeid;
-	if (args && !call->dir)
-		kctx->ctx.parent = args->parent;
-	if (kctx->newname) {
-		kctx->ctx.newname_len = kctx->newname->len;
-		kctx->ctx.newparent = args->newparent;
-	}
 	kctx->in = call->in;
-	kctx->args = args;
+	kctx->args = call->args;
+	kctx->name = call->name;
+	kctx->newname = call->args ? call->args->newname : NULL;
+	kctx->folds = NULL;
+	if (call->name) {
+		err = fuse_filter_fold_names(kctx, call);
+		if (err)
+			return err;
+	}
+
+	fuse_filter_set_ctx(&kctx->ctx, fc, call);
+	kctx->ctx.name_len = kctx->name ? kctx->name->len : 0;
+	kctx->ctx.newname_len = kctx->newname ? kctx->newname->len : 0;
 	return 0;
 }
 

@@ -49,6 +49,28 @@ static void fuse_filter_set_add(struct fuse_filter_set *set,
 	set->key = (set->key + chain->gen) * FUSE_FILTER_KEY_STEP;
 }
 
+/* The mount's chain, with or without filters: most calls have no other. */
+static void fuse_filter_set_begin(struct fuse_filter_set *set,
+				  const struct fuse_filter_chain *chain)
+{
+	set->overflow = false;
+	if (unlikely(!chain)) {
+		set->nr = 0;
+		set->filters = 0;
+		set->masks = (struct fuse_filter_masks) {};
+		set->key = 0;
+		return;
+	}
+	set->chains[0] = chain;
+	set->nr = 1;
+	set->filters = chain->nr;
+	set->masks.pre = READ_ONCE(chain->masks.pre);
+	set->masks.post = READ_ONCE(chain->masks.post);
+	set->masks.pre_sleeps = READ_ONCE(chain->masks.pre_sleeps);
+	set->masks.post_sleeps = READ_ONCE(chain->masks.post_sleeps);
+	set->key = chain->gen * FUSE_FILTER_KEY_STEP;
+}
+
 static const struct fuse_filter_chain *
 fuse_filter_chain_at(struct fuse_filter_chain __rcu * const *slot)
 {
@@ -112,12 +134,7 @@ void fuse_filter_collect(struct fuse_filter_set *set, struct fuse_conn *fc,
 	unsigned int seq;
 
 	do {
-		set->nr = 0;
-		set->filters = 0;
-		set->masks = (struct fuse_filter_masks) {};
-		set->key = 0;
-		set->overflow = false;
-		fuse_filter_set_add(set, fuse_filter_chain_at(&fc->filters));
+		fuse_filter_set_begin(set, fuse_filter_chain_at(&fc->filters));
 		if (!atomic_read(&fc->filter_dirs))
 			return;
 

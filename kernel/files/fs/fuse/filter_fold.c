@@ -53,17 +53,16 @@ static const struct inode *fuse_filter_folding(const struct inode *dir)
 /**
  * fuse_filter_fold_names - put what names fold to in their place
  * @kctx: context with the names as the caller gave them
- * @call: the call
+ * @call: the call, which has a name
  *
  * Return: 0, -ENAMETOOLONG a name is too long then, -EOPNOTSUPP the kernel cannot
  */
 int fuse_filter_fold_names(struct fuse_filter_ctx_kern *kctx,
 			   const struct fuse_backed_call *call)
 {
-	const struct inode *real = fuse_filter_folding(call->name ? call->dir : NULL);
+	const struct inode *real = fuse_filter_folding(call->dir);
 	int ret;
 
-	kctx->folds = NULL;
 	if (real) {
 		kctx->folds = call->dir;
 		ret = fuse_filter_fold(real, call->name, kctx->name_buf, &kctx->folded);

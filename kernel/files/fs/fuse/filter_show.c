@@ -75,6 +75,24 @@ ssize_t fuse_filter_xattr_names(struct inode *inode, char *list, size_t size)
 	return to - list;
 }
 
+static noinline int fuse_filter_stat_post(struct fuse_backed_call *call,
+					  struct kstat *stat, int err)
+{
+	struct fuse_conn *fc = get_fuse_conn(call->inode);
+	struct fuse_filter_attr attr = {};
+	struct fuse_filter_args args = {
+		.attr = &attr,
+		.attr_edit = FUSE_FILTER_EDIT_MODE | FUSE_FILTER_EDIT_OWNER |
+			     FUSE_FILTER_EDIT_TIMES | FUSE_FILTER_EDIT_SIZE,
+	};
+
+	if (!err)
+		fuse_filter_attr_from_stat(&attr, fc, stat);
+	call->args = &args;
+	err = fuse_filter_post(fc, call, err);
+	return err ?: fuse_filter_attr_to_stat(&attr, fc, stat);
+}
+
 /**
  * fuse_filter_stat - let postfilters change what stat(2) returns
  * @call: the call, of which they have been asked
@@ -85,21 +103,7 @@ ssize_t fuse_filter_xattr_names(struct inode *inode, char *list, size_t size)
  */
 int fuse_filter_stat(struct fuse_backed_call *call, struct kstat *stat, int err)
 {
-	struct fuse_conn *fc = get_fuse_conn(call->inode);
-	struct fuse_filter_attr attr = {};
-	struct fuse_filter_args args = {
-		.attr = &attr,
-		.attr_edit = FUSE_FILTER_EDIT_MODE | FUSE_FILTER_EDIT_OWNER |
-			     FUSE_FILTER_EDIT_TIMES | FUSE_FILTER_EDIT_SIZE,
-	};
-
-	if (!fuse_filter_has_post(call))
-		return err;
-	if (!err)
-		fuse_filter_attr_from_stat(&attr, fc, stat);
-	call->args = &args;
-	err = fuse_filter_post(fc, call, err);
-	return err ?: fuse_filter_attr_to_stat(&attr, fc, stat);
+	return fuse_filter_has_post(call) ? fuse_filter_stat_post(call, stat, err) : err;
 }
 
 /**
