@@ -43,6 +43,16 @@ int test_time_limit(void)
 	return flavour_is_debug() ? 600 : 60;
 }
 
+void pass_time(struct timespec time)
+{
+	struct timespec now;
+
+	do
+		clock_gettime(CLOCK_REALTIME, &now);
+	while (now.tv_sec < time.tv_sec ||
+	       (now.tv_sec == time.tv_sec && now.tv_nsec <= time.tv_nsec));
+}
+
 const char *in(const char *dir, const char *fmt, ...)
 {
 	static __thread char paths[16][PATH_MAX];

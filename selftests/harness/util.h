@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 
 /* An errno in place of the -1 of a system call; other results as they are. */
 #define RES(expr)							\
@@ -47,6 +48,15 @@ unsigned int scale(unsigned int n);
 
 /* test_time_limit - seconds that a test may take */
 int test_time_limit(void);
+
+/**
+ * pass_time - wait until it is later
+ * @time: of CLOCK_REALTIME, now or in the past
+ *
+ * A kernel without a better clock than its tick takes a while for that, in which it gives
+ * all that happens the same time.
+ */
+void pass_time(struct timespec time);
 
 /**
  * in - path of something in a directory
