@@ -115,7 +115,7 @@ static int use_existing(void *mnt)
 TEST_F(guard, agent_guard)
 {
 	const struct ready *r = &self->r;
-	struct ready_group group;
+	struct ready_group group, below;
 	char suffix[32] = ".pem";
 	__u32 hide = 1;
 
@@ -142,7 +142,11 @@ TEST_F(guard, agent_guard)
 	EXPECT_LT(0, ready_sum(r, "guard_hits", 1));
 	EXPECT_LT(0, ready_sum(r, "guard_hits", 2));
 
-	/* Others do as they like */
+	/* Nor for who is in a group below; others do as they like */
+	snprintf(below.path, sizeof(below.path), "%.64s/below", group.path);
+	ASSERT_EQ(0, RES(mkdir(below.path, 0755)));
+	EXPECT_EQ(0, in_group(&below, make_hidden, r->b.mnt));
+	EXPECT_EQ(0, ready_group_remove(&below));
 	EXPECT_EQ(0, make_in((char *)in(r->b.mnt, ".env")));
 	EXPECT_EQ(0, RES(rename(in(r->b.mnt, ".git"), in(r->b.mnt, "kept"))));
 	EXPECT_EQ(0, ready_group_remove(&group));
@@ -520,6 +524,30 @@ TEST_F(guard, worm_what_is_made_in_other_ways)
 	EXPECT_EQ(-EPERM, write_one((char *)in(r->b.mnt, "final")));
 	EXPECT_EQ(0, make_in((char *)in(r->b.mnt, "dir")));
 	EXPECT_EQ(0, RES(rmdir(in(r->b.mnt, "dir"))));
+}
+
+/* A file that was made, and whose open another filter refused */
+TEST_F(guard, worm_after_an_open_that_did_not_come)
+{
+	struct { __u32 error, per_million; } rule = { EBUSY, 1000000 };
+	const struct ready *r = &self->r;
+	struct filter refuses = FILTER_NONE;
+	__u32 opcode = FUSE_OPEN, uid = 0;
+	struct bpf_object *obj;
+
+	ASSERT_EQ(0, filter_load(&refuses, "../bpf/chaos"));
+	ASSERT_EQ(0, filter_attach(&refuses, r->dir, 0, 0));
+	ASSERT_EQ(0, ready_use(&self->r, "worm"));
+	obj = refuses.obj;
+	ASSERT_EQ(0, bpf_map_update_elem(bpf_object__find_map_fd_by_name(obj, "chaos_rules"), &opcode,
+					 &rule, BPF_ANY));
+	ASSERT_EQ(0, bpf_map_update_elem(bpf_object__find_map_fd_by_name(obj, "chaos_uids"), &uid,
+					 &(__u8){ 1 }, BPF_ANY));
+	EXPECT_EQ(-EBUSY, RES(open(in(r->b.mnt, "new"), O_WRONLY | O_CREAT, 0600)));
+	EXPECT_EQ(0, user_stat(0, in(r->b.back, "new")));
+	filter_destroy(&refuses);
+	EXPECT_EQ(-EPERM, write_one((char *)r->file));
+	EXPECT_STREQ("0123456789", text_of(r->file));
 }
 
 struct view_name {

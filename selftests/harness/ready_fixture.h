@@ -59,7 +59,7 @@ __u64 ready_node(const char *path);
  * @path: its directory
  */
 struct ready_group {
-	char path[64];
+	char path[96];
 };
 
 /**
