@@ -17,7 +17,8 @@
  * a mount namespace leaves the one that it is in, and then has the view of element 0: give
  * containers a pid namespace, which cannot be left, or let there be no such element.
  *
- * Attach it to a mount, not to a directory: the root is known by its node id.
+ * Attach it to a mount, not to a directory: the root is known by its node id. A kernel that
+ * is locked down for confidentiality does not load it, as it reads the kernel's memory.
  *
  * Maps: view_of, inode number to a view; view_names, { view, name of at most 59 bytes } to
  * anything.

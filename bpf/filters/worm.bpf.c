@@ -11,12 +11,13 @@
  *
  * Making directories, links and files goes on, and empty directories are removed; but
  * directories keep their attributes and their names, too, as do files that are being
- * written, unless they are moved with RENAME_NOREPLACE. Files that are made by mknod(2), or
- * without a name, stay empty. Shared mappings that can be written would outlive the
- * closing, and cannot be made; those that are read cannot become such. What is open is known to the filter alone: when it is
- * attached anew, files that are being written are not written any more. If another filter
- * refuses in open_post, the opening is counted and no closing follows: attach such filters
- * after this one. It is about the mount; the backing's own path must be kept from everybody.
+ * written, unless they are moved with RENAME_NOREPLACE. Files that are made by mknod(2),
+ * or without a name, stay empty. Shared mappings that can be written would outlive the
+ * closing, and cannot be made; those that are read cannot become such. What is open is
+ * known to the filter alone: when it is attached anew, files that are being written are
+ * not written any more. If another filter refuses in open_post, the opening is counted and
+ * no closing follows: attach such filters after this one. It is about the mount; the
+ * backing's own path must be kept from everybody.
  *
  * Maps: worm_release, inode number to anything; worm_open, node ids of files that can be
  * written to the number of descriptions; worm_hits, requests that were refused.

@@ -314,8 +314,8 @@ static int brake(const struct ready *r, __u64 limit, __u64 window, __u32 by_grou
 static int write_new_files(void *mnt)
 {
 	for (int i = 0; i < 10; i++) {
-		int fd = open(in(mnt, "new-%d-%d", getuid(), i), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-			      0600);
+		int fd = open(in(mnt, "new-%d-%d", getuid(), i),
+			      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 		int ret = fd < 0 ? -errno : RES(write(fd, "x", 1));
 
 		close(fd);
@@ -533,16 +533,15 @@ TEST_F(guard, worm_after_an_open_that_did_not_come)
 	const struct ready *r = &self->r;
 	struct filter refuses = FILTER_NONE;
 	__u32 opcode = FUSE_OPEN, uid = 0;
-	struct bpf_object *obj;
+	int rules, uids;
 
 	ASSERT_EQ(0, filter_load(&refuses, "../bpf/chaos"));
 	ASSERT_EQ(0, filter_attach(&refuses, r->dir, 0, 0));
 	ASSERT_EQ(0, ready_use(&self->r, "worm"));
-	obj = refuses.obj;
-	ASSERT_EQ(0, bpf_map_update_elem(bpf_object__find_map_fd_by_name(obj, "chaos_rules"), &opcode,
-					 &rule, BPF_ANY));
-	ASSERT_EQ(0, bpf_map_update_elem(bpf_object__find_map_fd_by_name(obj, "chaos_uids"), &uid,
-					 &(__u8){ 1 }, BPF_ANY));
+	rules = bpf_object__find_map_fd_by_name(refuses.obj, "chaos_rules");
+	uids = bpf_object__find_map_fd_by_name(refuses.obj, "chaos_uids");
+	ASSERT_EQ(0, bpf_map_update_elem(rules, &opcode, &rule, BPF_ANY));
+	ASSERT_EQ(0, bpf_map_update_elem(uids, &uid, &(__u8){ 1 }, BPF_ANY));
 	EXPECT_EQ(-EBUSY, RES(open(in(r->b.mnt, "new"), O_WRONLY | O_CREAT, 0600)));
 	EXPECT_EQ(0, user_stat(0, in(r->b.back, "new")));
 	filter_destroy(&refuses);

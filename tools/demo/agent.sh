@@ -335,7 +335,7 @@ escapes() {
 	show_agent unshare --user --map-root-user --mount umount "$PROJECT"
 	claim "nor look below the view, as root of a user namespace of its own" \
 		"$(agent unshare --user --map-root-user --mount bash -c "umount $PROJECT; cat $PROJECT/work/.env" 2>&1 | grep -c planted-secret)" 0
-	claim "the paths of other trees lead to no secret" \
+	claim "no other path of the project leads to a secret" \
 		"$(agent cat "$VIEW/work/.env" "$TREES/project/work/.env" 2>/dev/null | wc -c)" 0
 }
 
