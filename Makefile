@@ -31,6 +31,9 @@ user: ## the library, the filters, the command and the tests
 demo: module user ## show what it is good for, in a guest
 	@image=$$(tools/demo/image.sh) && $(RUN) --disk $$image -- tools/demo/demo.sh
 
+demo-agent: module user ## show a sandbox for a coding agent, each claim checked, in a guest
+	@$(RUN) --timeout 1200 --mem 3072 -- tools/demo/agent.sh
+
 demo-astack: module user ## show a shared storage for apps, each claim checked, in a guest
 	@$(RUN) -- tools/demo/astack.sh
 
@@ -84,5 +87,5 @@ vm: $(if $(filter module,$(FLAVOUR)),module) ## run CMD='...' in a guest, or a s
 clean: ## remove build/; the cache (~/.cache/fuse-bpf) stays
 	@rm -rf build
 
-.PHONY: help root check-lib module debug-kernel user demo demo-filters demo-tierfs test test-debug test-full test-programs \
+.PHONY: help root check-lib module debug-kernel user demo demo-agent demo-filters demo-tierfs test test-debug test-full test-programs \
 	bench-programs bench bench-full bench-count bench-compare check vm clean

@@ -19,16 +19,13 @@
  * Tests: selftests/filter/ready_test.c
  */
 #include "fuse_filter.bpf.h"
+#include "fuse_filter_util.bpf.h"
 
 #define MAX_USERS 65536
 
 #define O_ACCMODE	3
 #define O_RDONLY	0
 #define O_TRUNC		01000
-#define FS_IOC_GETFLAGS		0x80086601
-#define FS_IOC32_GETFLAGS	0x80046601
-#define FS_IOC_GETVERSION	0x80087601
-#define FS_IOC_FSGETXATTR	0x801c581f
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -84,15 +81,7 @@ int BPF_PROG(readonly_permission, struct fuse_filter_ctx *fctx, const struct fus
 SEC("struct_ops/ioctl")
 int BPF_PROG(readonly_ioctl, struct fuse_filter_ctx *fctx, const struct fuse_ioctl_in *in)
 {
-	switch (in->cmd) {
-	case FS_IOC_GETFLAGS:
-	case FS_IOC32_GETFLAGS:
-	case FS_IOC_GETVERSION:
-	case FS_IOC_FSGETXATTR:
-		return FUSE_FILTER_DEFAULT;
-	default:
-		return change(fctx);
-	}
+	return fuse_filter_ioctl_reads(in->cmd) ? FUSE_FILTER_DEFAULT : change(fctx);
 }
 
 SEC(".struct_ops.link")
