@@ -317,6 +317,7 @@ void fuse_backed_found(struct dentry *entry, struct dentry *parent,
 		       struct dentry *backing, const struct qstr *name);
 
 /* backed_create.c */
+struct cred *fuse_backed_maker(const struct inode *dir);
 int fuse_backed_create(struct mnt_idmap *idmap, struct inode *dir,
 		       struct dentry *entry, umode_t mode);
 int fuse_backed_mknod(struct mnt_idmap *idmap, struct inode *dir,
