@@ -428,6 +428,24 @@ static inline unsigned int fuse_backed_atime_flags(const struct file *file)
 	return flags & none ? O_NOATIME : 0;
 }
 
+/* Flags that F_SETFL changes, and that matter to the backing's file */
+#define FUSE_BACKED_SETFL (O_APPEND | O_DIRECT | O_NOATIME)
+
+void fuse_backed_change_flags(const struct file *file, struct file *backing);
+
+/**
+ * fuse_backed_follow_flags - have the backing's file act by the flags of ours
+ * @file: open file, whose flags fcntl(2) may have changed
+ */
+static inline void fuse_backed_follow_flags(const struct file *file)
+{
+	struct file *backing = fuse_backed_real(file);
+	unsigned int differ = READ_ONCE(file->f_flags) ^ READ_ONCE(backing->f_flags);
+
+	if (unlikely(differ & FUSE_BACKED_SETFL))
+		fuse_backed_change_flags(file, backing);
+}
+
 /* backed_ioctl.c */
 long fuse_backed_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 #ifdef CONFIG_COMPAT
