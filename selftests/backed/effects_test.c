@@ -597,6 +597,31 @@ TEST_F(effects, privileges_go_by_who_writes)
 	EXPECT_EQ(0, st[1].st_mode & 06000);
 }
 
+/* XFS drops them from a file that is moved to another project. */
+TEST_F(effects, privileges_go_with_the_project)
+{
+	const char *paths[2] = { in(self->native, "x"), in(self->mnt, "x") };
+	struct fsxattr attr = { .fsx_projid = 5 };
+	struct stat st[2];
+	int i, fd, res[2];
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, make_file(paths[i], "text", 02775));
+		ASSERT_EQ(0, chown(paths[i], callers[1].uid, callers[1].gid));
+		ASSERT_EQ(0, chmod(paths[i], 06775));
+		ASSERT_EQ(0, become(&callers[1]));
+		fd = open(paths[i], O_RDONLY);
+		res[i] = RES(ioctl(fd, FS_IOC_FSSETXATTR, &attr));
+		ASSERT_EQ(0, become(&root));
+		ASSERT_EQ(0, fstat(fd, &st[i]));
+		close(fd);
+	}
+	EXPECT_EQ(res[0], res[1]);
+	EXPECT_EQ(st[0].st_mode, st[1].st_mode);
+	if (!strcmp(variant->fs, "xfs"))
+		EXPECT_EQ(0, st[1].st_mode & 06000);
+}
+
 /* Capabilities are an extended attribute, and go as set-id bits do. */
 static int capable_after(const char *path, int (*run)(const char *path), int *res)
 {
