@@ -597,6 +597,29 @@ TEST_F(effects, privileges_go_by_who_writes)
 	EXPECT_EQ(0, st[1].st_mode & 06000);
 }
 
+/* The file has got them on the backing, after it was opened by the mount. */
+TEST_F(effects, privileges_of_now_go_by_a_truncation)
+{
+	const char *paths[2] = { in(self->native, "x"), in(self->mnt, "x") };
+	const char *changed[2] = { paths[0], in(self->back, "x") };
+	struct stat st[2];
+	int i, fd;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, make_file(paths[i], "text", 0777));
+		fd = open(paths[i], O_WRONLY);
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(0, chmod(changed[i], 06777));
+		ASSERT_EQ(0, become(&callers[3]));
+		EXPECT_EQ(0, ftruncate(fd, 1));
+		ASSERT_EQ(0, become(&root));
+		ASSERT_EQ(0, fstat(fd, &st[i]));
+		close(fd);
+	}
+	EXPECT_EQ(st[0].st_mode, st[1].st_mode);
+	EXPECT_EQ(0, st[1].st_mode & 06000);
+}
+
 /* XFS drops them from a file that is moved to another project. */
 TEST_F(effects, privileges_go_with_the_project)
 {
