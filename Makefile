@@ -61,6 +61,9 @@ test-full: module user ## the comparison with native directories, on more file s
 test-programs: module user ## real programs on a mount, with native results beside [T='programs/NAME...']
 	@$(RUN) --timeout 1200 --mem 3072 --env TEST_LIMIT=600 -- 'selftests/run.sh $(or $(T),programs/)'
 
+soak: module user ## run a test for longer, T=oracle TIME=SECONDS
+	@$(RUN) --timeout $$(($(or $(TIME),600) * 2 + 300)) --mem 3072 -- 'selftests/soak.sh $(T) $(TIME)'
+
 bench-programs: user
 	@$(ENTER) make -s -C selftests/bench
 
@@ -87,5 +90,6 @@ vm: $(if $(filter module,$(FLAVOUR)),module) ## run CMD='...' in a guest, or a s
 clean: ## remove build/; the cache (~/.cache/fuse-bpf) stays
 	@rm -rf build
 
-.PHONY: help root check-lib module debug-kernel user demo demo-agent demo-filters demo-tierfs test test-debug test-full test-programs \
-	bench-programs bench bench-full bench-count bench-compare check vm clean
+.PHONY: help root check-lib module debug-kernel user demo demo-agent demo-astack demo-filters \
+	demo-tierfs test test-debug test-full test-programs soak bench-programs bench bench-full \
+	bench-count bench-compare check vm clean

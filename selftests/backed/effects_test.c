@@ -598,6 +598,54 @@ TEST_F(effects, privileges_go_by_who_writes)
 	EXPECT_EQ(0, st[1].st_mode & 06000);
 }
 
+/* The file has got them on the backing, after it was opened by the mount. */
+TEST_F(effects, privileges_of_now_go_by_a_truncation)
+{
+	const char *paths[2] = { in(self->native, "x"), in(self->mnt, "x") };
+	const char *changed[2] = { paths[0], in(self->back, "x") };
+	struct stat st[2];
+	int i, fd;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, make_file(paths[i], "text", 0777));
+		fd = open(paths[i], O_WRONLY);
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(0, chmod(changed[i], 06777));
+		ASSERT_EQ(0, become(&callers[3]));
+		EXPECT_EQ(0, ftruncate(fd, 1));
+		ASSERT_EQ(0, become(&root));
+		ASSERT_EQ(0, fstat(fd, &st[i]));
+		close(fd);
+	}
+	EXPECT_EQ(st[0].st_mode, st[1].st_mode);
+	EXPECT_EQ(0, st[1].st_mode & 06000);
+}
+
+/* XFS drops them from a file that is moved to another project. */
+TEST_F(effects, privileges_go_with_the_project)
+{
+	const char *paths[2] = { in(self->native, "x"), in(self->mnt, "x") };
+	struct fsxattr attr = { .fsx_projid = 5 };
+	struct stat st[2];
+	int i, fd, res[2];
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, make_file(paths[i], "text", 02775));
+		ASSERT_EQ(0, chown(paths[i], callers[1].uid, callers[1].gid));
+		ASSERT_EQ(0, chmod(paths[i], 06775));
+		ASSERT_EQ(0, become(&callers[1]));
+		fd = open(paths[i], O_RDONLY);
+		res[i] = RES(ioctl(fd, FS_IOC_FSSETXATTR, &attr));
+		ASSERT_EQ(0, become(&root));
+		ASSERT_EQ(0, fstat(fd, &st[i]));
+		close(fd);
+	}
+	EXPECT_EQ(res[0], res[1]);
+	EXPECT_EQ(st[0].st_mode, st[1].st_mode);
+	if (!strcmp(variant->fs, "xfs"))
+		EXPECT_EQ(0, st[1].st_mode & 06000);
+}
+
 /* Capabilities are an extended attribute, and go as set-id bits do. */
 static int capable_after(const char *path, int (*run)(const char *path), int *res)
 {

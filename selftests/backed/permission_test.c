@@ -280,6 +280,29 @@ TEST_F(permission, sticky_directory_goes_by_the_owner_of_now)
 	EXPECT_EQ(0, as_user(USER1, USER1, unlink_arg, in(mnt, "sticky/file")));
 }
 
+static int leave_whiteout(void *arg)
+{
+	return RES(renameat2(AT_FDCWD, in(arg, "from"), AT_FDCWD, in(arg, "to"),
+			     RENAME_WHITEOUT));
+}
+
+TEST_F(permission, whiteouts_belong_to_the_caller)
+{
+	struct stat st;
+
+	ASSERT_EQ(0, chmod(self->b.back, 0777));
+	ASSERT_EQ(0, make_file(in(self->b.back, "from"), "x", 0644));
+	ASSERT_EQ(0, as_user(USER1, GROUP1, leave_whiteout, self->b.mnt));
+	ASSERT_EQ(0, lstat(in(self->b.back, "from"), &st));
+	EXPECT_EQ(S_IFCHR, st.st_mode & S_IFMT);
+	EXPECT_EQ(USER1, st.st_uid);
+	EXPECT_EQ(GROUP1, st.st_gid);
+	/* What was renamed has its owner still */
+	ASSERT_EQ(0, lstat(in(self->b.back, "to"), &st));
+	EXPECT_EQ(0, st.st_uid);
+	EXPECT_EQ(0, diff_stat(in(self->b.back, "from"), in(self->b.mnt, "from")));
+}
+
 TEST_F(permission, access_is_about_the_real_user)
 {
 	ASSERT_EQ(0, make_file(in(self->b.back, "file"), "x", 0600));

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/aio_abi.h>
 #include <linux/io_uring.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -127,6 +129,30 @@ ssize_t uring_read(struct uring *ring, enum uring_read how, int fd, void *buf, s
 		return ret;
 	}
 	return -EINVAL;
+}
+
+int uring_open(struct uring *ring, const char *path, int flags)
+{
+	const struct io_uring_sqe sqe = {
+		.opcode = IORING_OP_OPENAT, .fd = AT_FDCWD, .addr = (uintptr_t)path,
+		.open_flags = flags,
+	};
+	int fd = submit(ring, &sqe);
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : 0;
+}
+
+int uring_stat(struct uring *ring, const char *path)
+{
+	struct statx st;
+	const struct io_uring_sqe sqe = {
+		.opcode = IORING_OP_STATX, .fd = AT_FDCWD, .addr = (uintptr_t)path,
+		.len = STATX_BASIC_STATS, .off = (uintptr_t)&st,
+	};
+
+	return submit(ring, &sqe);
 }
 
 static ssize_t aio(struct iocb *cb)

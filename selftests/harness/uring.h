@@ -35,6 +35,12 @@ enum uring_read {
 ssize_t uring_read(struct uring *ring, enum uring_read how, int fd, void *buf, size_t size,
 		   off_t offset);
 
+/* uring_open - open a file and close it again; 0 or a negative errno */
+int uring_open(struct uring *ring, const char *path, int flags);
+
+/* uring_stat - ask for attributes; 0 or a negative errno */
+int uring_stat(struct uring *ring, const char *path);
+
 /**
  * aio_pread - as uring_read(), by io_submit(2)
  * @fd: the file

@@ -317,6 +317,7 @@ void fuse_backed_found(struct dentry *entry, struct dentry *parent,
 		       struct dentry *backing, const struct qstr *name);
 
 /* backed_create.c */
+struct cred *fuse_backed_maker(const struct inode *dir);
 int fuse_backed_create(struct mnt_idmap *idmap, struct inode *dir,
 		       struct dentry *entry, umode_t mode);
 int fuse_backed_mknod(struct mnt_idmap *idmap, struct inode *dir,
@@ -425,6 +426,24 @@ static inline unsigned int fuse_backed_atime_flags(const struct file *file)
 		MNT_NOATIME | MNT_NODIRATIME : MNT_NOATIME;
 
 	return flags & none ? O_NOATIME : 0;
+}
+
+/* Flags that F_SETFL changes, and that matter to the backing's file */
+#define FUSE_BACKED_SETFL (O_APPEND | O_DIRECT | O_NOATIME)
+
+void fuse_backed_change_flags(const struct file *file, struct file *backing);
+
+/**
+ * fuse_backed_follow_flags - have the backing's file act by the flags of ours
+ * @file: open file, whose flags fcntl(2) may have changed
+ */
+static inline void fuse_backed_follow_flags(const struct file *file)
+{
+	struct file *backing = fuse_backed_real(file);
+	unsigned int differ = READ_ONCE(file->f_flags) ^ READ_ONCE(backing->f_flags);
+
+	if (unlikely(differ & FUSE_BACKED_SETFL))
+		fuse_backed_change_flags(file, backing);
 }
 
 /* backed_ioctl.c */

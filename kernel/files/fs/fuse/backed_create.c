@@ -53,6 +53,23 @@ static struct cred *fuse_backed_creator(const struct cred *as,
 	return cred;
 }
 
+/**
+ * fuse_backed_maker - credentials to make something on the backing with
+ * @dir: backed directory that it is made in
+ *
+ * Return: those of the registration, but what is made with them belongs to the
+ * caller, for put_cred(); NULL: no memory
+ */
+struct cred *fuse_backed_maker(const struct inode *dir)
+{
+	const struct iattr owner = {
+		.ia_vfsuid = VFSUIDT_INIT(current_fsuid()),
+		.ia_vfsgid = VFSGIDT_INIT(current_fsgid()),
+	};
+
+	return fuse_backed_creator(fuse_backed_cred(dir), &owner);
+}
+
 /*
  * Ask the filters, and prepare the credentials to make something with. Filters
  * may change @mode, but for the type. @route says who makes it.

@@ -217,6 +217,7 @@ static int fuse_backed_iterate(struct file *file, struct dir_context *caller)
 		return fuse_backed_answered(&call, err);
 	}
 
+	fuse_backed_follow_flags(file);
 	/* Serialized by the lock of our file's position */
 	backing->f_pos = caller->pos;
 	scoped_with_creds(ff->cred)

@@ -63,6 +63,41 @@ void fuse_backed_uninstall(struct file *file)
 		fuse_file_free(ff);
 }
 
+/*
+ * Each write says of itself whether it appends, as RWF_NOAPPEND decides that too. The
+ * flag stays, by which writes elsewhere to an append-only file are refused.
+ */
+static void fuse_backed_append_if_told(struct file *backing)
+{
+	backing->f_iocb_flags &= ~IOCB_APPEND;
+}
+
+/**
+ * fuse_backed_change_flags - as fuse_backed_follow_flags(), where flags differ
+ * @file: open file
+ * @backing: its file on the backing
+ *
+ * They also differ for as long as the mount is one without access times. fcntl(2) has
+ * asked our inode, not the backing's, whether it is append-only: then the flag stays, and
+ * with it what backing_file_write_iter() refuses.
+ */
+void fuse_backed_change_flags(const struct file *file, struct file *backing)
+{
+	unsigned int flags = READ_ONCE(file->f_flags) | fuse_backed_atime_flags(file);
+
+	if (IS_APPEND(file_inode(backing)))
+		flags |= READ_ONCE(backing->f_flags) & O_APPEND;
+	flags &= FUSE_BACKED_SETFL;
+	if (flags == (READ_ONCE(backing->f_flags) & FUSE_BACKED_SETFL))
+		return;
+
+	spin_lock(&backing->f_lock);
+	backing->f_flags = (backing->f_flags & ~FUSE_BACKED_SETFL) | flags;
+	backing->f_iocb_flags = iocb_flags(backing);
+	fuse_backed_append_if_told(backing);
+	spin_unlock(&backing->f_lock);
+}
+
 /**
  * fuse_backed_install - make a backing file that of an open file
  * @inode: backed inode
@@ -89,6 +124,7 @@ int fuse_backed_install(struct inode *inode, struct file *file,
 		fput(backing);
 		return -ENOMEM;
 	}
+	fuse_backed_append_if_told(backing);
 	ff->passthrough = backing;
 	ff->cred = get_cred(fuse_backed_cred(inode));
 	file->private_data = ff;
@@ -217,6 +253,7 @@ static ssize_t fuse_backed_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		return fuse_backed_answered(&call, fuse_backed_read_daemon(iocb, to,
 									   &ranges));
 
+	fuse_backed_follow_flags(iocb->ki_filp);
 	/* A postfilter is not called before there is a result */
 	if (unlikely(ranges.nr || (call.post && !is_sync_kiocb(iocb)))) {
 		scoped_with_creds(ff->cred)
@@ -260,6 +297,7 @@ static ssize_t fuse_backed_splice_read(struct file *in, loff_t *ppos,
 	if (unlikely(ret == FUSE_ROUTE_DAEMON || ranges.nr))
 		return copy_splice_read(in, ppos, pipe, len, flags);
 
+	fuse_backed_follow_flags(in);
 	ret = fuse_passthrough_splice_read(in, ppos, pipe, len, flags);
 	return fuse_backed_done(&call, ret);
 }
@@ -372,6 +410,7 @@ static ssize_t fuse_backed_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	if (ret)
 		return ret;
 
+	fuse_backed_follow_flags(iocb->ki_filp);
 	/* A postfilter is not called before there is a result */
 	if (unlikely(call.post && !is_sync_kiocb(iocb)))
 		ret = fuse_backed_write_wait(iocb, from);
@@ -416,6 +455,7 @@ static ssize_t fuse_backed_splice_write(struct pipe_inode_info *pipe,
 	fuse_backed_copyattr(inode);
 	init_sync_kiocb(&iocb, out);
 	iocb.ki_pos = *ppos;
+	fuse_backed_follow_flags(out);
 	ret = backing_file_splice_write(pipe, ff->passthrough, &iocb, len, flags,
 					&ctx);
 	*ppos = iocb.ki_pos;
@@ -470,6 +510,7 @@ static int fuse_backed_mmap(struct file *file, struct vm_area_struct *vma)
 	if (err)
 		return err;
 
+	fuse_backed_follow_flags(file);
 	err = fuse_passthrough_mmap(file, vma);
 	fuse_backed_account(&call, err);
 	return err;
@@ -537,6 +578,7 @@ static int fuse_backed_begin_change(struct file *file)
 
 	inode_lock(inode);
 	fuse_backed_copyattr(inode);
+	fuse_backed_follow_flags(file);
 	err = file_remove_privs(file);
 	if (err)
 		inode_unlock(inode);

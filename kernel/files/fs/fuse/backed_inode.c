@@ -137,6 +137,23 @@ static struct iattr fuse_backed_iattr(const struct iattr *attr)
 	return backing;
 }
 
+/*
+ * Which privileges a file loses by a truncation, the VFS has said by the copy of the mode
+ * that we had before; a direct change may have given it others since.
+ */
+static void fuse_backed_drop_privs(struct iattr *backing, struct mnt_idmap *idmap,
+				   struct inode *inode)
+{
+	int kill;
+
+	if ((backing->ia_valid & (ATTR_SIZE | ATTR_MODE)) != ATTR_SIZE)
+		return;
+
+	kill = setattr_should_drop_suidgid(idmap, inode);
+	if (kill)
+		backing->ia_valid |= kill | ATTR_FORCE;
+}
+
 /**
  * fuse_backed_notify_change - change attributes of the backing
  * @fbk: the backing, to whose mount the caller has write access
@@ -229,6 +246,7 @@ int fuse_backed_setattr(struct mnt_idmap *idmap, struct dentry *entry,
 		return err;
 
 	backing = fuse_backed_iattr(attr);
+	fuse_backed_drop_privs(&backing, idmap, inode);
 	fuse_filter_attr_from_iattr(&change, fc, &backing);
 	route = fuse_backed_route(&call);
 	err = route < 0 ? route : fuse_filter_attr_to_iattr(&change, fc, &backing);

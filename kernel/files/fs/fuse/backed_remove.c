@@ -227,6 +227,7 @@ int fuse_backed_rename(struct mnt_idmap *idmap, struct inode *olddir,
 		.args = &args,
 	};
 	struct delegated_inode delegated = {};
+	struct cred *maker = NULL;
 	int route, err;
 
 	route = fuse_backed_route(&call);
@@ -237,13 +238,18 @@ int fuse_backed_rename(struct mnt_idmap *idmap, struct inode *olddir,
 						 flags);
 
 	err = fuse_backed_may_rename(olddir, oldent, newdir, newent);
+	if (!err && (flags & RENAME_WHITEOUT)) {
+		/* The whiteout is made, and so it is the caller's */
+		maker = fuse_backed_maker(olddir);
+		err = maker ? 0 : -ENOMEM;
+	}
 	if (!err)
 		err = mnt_want_write(fb->mnt);
 	if (err)
-		return err;
+		goto out;
 
 	do {
-		scoped_with_creds(fb->cred)
+		scoped_with_creds(maker ?: fb->cred)
 			err = fuse_backed_rename_backing(fuse_backed(olddir),
 							 oldent,
 							 fuse_backed(newdir),
@@ -260,5 +266,8 @@ int fuse_backed_rename(struct mnt_idmap *idmap, struct inode *olddir,
 	fuse_backed_copyattr(d_inode(oldent));
 	if (d_inode(newent))
 		fuse_backed_copyattr(d_inode(newent));
-	return fuse_backed_done(&call, err);
+	err = fuse_backed_done(&call, err);
+out:
+	put_cred(maker);
+	return err;
 }

@@ -409,11 +409,47 @@ int fuse_backed_fileattr_get(struct dentry *entry, struct file_kattr *fa)
 	return fuse_backed_done(&call, err);
 }
 
+/*
+ * A file loses set-id bits along with its project, on file systems that do so, unless
+ * its changer is above that: that is the caller, not the registration. Returns what to
+ * use in the place of the registration's credentials, or NULL if these will do.
+ */
+static struct cred *fuse_backed_without_fsetid(const struct inode *inode)
+{
+	const struct inode *real = d_inode(fuse_backed(inode)->dentry);
+	struct cred *cred;
+
+	if (!(READ_ONCE(real->i_mode) & (S_ISUID | S_ISGID)) ||
+	    capable_wrt_inode_uidgid(&nop_mnt_idmap, inode, CAP_FSETID))
+		return NULL;
+
+	scoped_with_creds(fuse_backed_cred(inode))
+		cred = prepare_creds();
+	if (!cred)
+		return ERR_PTR(-ENOMEM);
+	cap_lower(cred->cap_effective, CAP_FSETID);
+	return cred;
+}
+
+static int fuse_backed_change_fileattr(const struct inode *inode,
+				       struct file_kattr *fa)
+{
+	const struct fuse_backed *fbk = fuse_backed(inode);
+	struct cred *cred = fuse_backed_without_fsetid(inode);
+	int err;
+
+	if (IS_ERR(cred))
+		return PTR_ERR(cred);
+	scoped_with_creds(cred ?: fbk->fb->cred)
+		err = vfs_fileattr_set(mnt_idmap(fbk->fb->mnt), fbk->dentry, fa);
+	put_cred(cred);
+	return err;
+}
+
 int fuse_backed_fileattr_set(struct mnt_idmap *idmap, struct dentry *entry,
 			     struct file_kattr *fa)
 {
 	struct inode *inode = d_inode(entry);
-	const struct fuse_backed *fbk = fuse_backed(inode);
 	const struct fuse_ioctl_in in = { .cmd = FS_IOC_SETFLAGS };
 	struct fuse_backed_call call = {
 		.opcode = FUSE_IOCTL,
@@ -429,7 +465,5 @@ int fuse_backed_fileattr_set(struct mnt_idmap *idmap, struct dentry *entry,
 		return fuse_backed_attr_answered(&call, fuse_fileattr_set(idmap,
 									  entry, fa));
 
-	scoped_with_creds(fbk->fb->cred)
-		err = vfs_fileattr_set(mnt_idmap(fbk->fb->mnt), fbk->dentry, fa);
-	return fuse_backed_end_attr(&call, err);
+	return fuse_backed_end_attr(&call, fuse_backed_change_fileattr(inode, fa));
 }
