@@ -289,6 +289,7 @@ void fuse_backed_account(const struct fuse_backed_call *call, ssize_t ret);
 ssize_t fuse_backed_done(const struct fuse_backed_call *call, ssize_t ret);
 ssize_t fuse_backed_answered(const struct fuse_backed_call *call, ssize_t ret);
 void fuse_backed_count_daemon(struct fuse_conn *fc, u32 opcode);
+void fuse_backed_count_denied(struct fuse_conn *fc, u32 opcode);
 void fuse_backed_read_stats(struct fuse_conn *fc, u32 opcode,
 			    struct fuse_op_stats *sum);
 
@@ -577,6 +578,10 @@ static inline bool fuse_backed_id_taken(struct fuse_conn *fc, u64 nodeid)
 }
 
 static inline void fuse_backed_count_daemon(struct fuse_conn *fc, u32 opcode)
+{
+}
+
+static inline void fuse_backed_count_denied(struct fuse_conn *fc, u32 opcode)
 {
 }
 

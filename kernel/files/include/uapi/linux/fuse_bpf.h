@@ -196,8 +196,9 @@ struct fuse_bpf_query {
  * struct fuse_op_stats - how often an opcode was answered, and by whom
  * @backing: from the backing
  * @daemon: requests sent to the daemon
- * @denied: refused by a filter
- * @errors: of @backing, those that ended with an errno
+ * @denied: refused by a filter; what it refuses after it was answered is in @backing or
+ *	@daemon too
+ * @errors: of @backing, those that the backing ended with an errno
  */
 struct fuse_op_stats {
 	__u64 backing;
