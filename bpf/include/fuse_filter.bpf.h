@@ -134,6 +134,14 @@
 #define FUSE_FILTER_IO_APPEND (1U << 0)
 #endif
 
+/* fuse_access_in.mask, besides MAY_READ, MAY_WRITE and MAY_EXEC: what it is for */
+#ifndef FUSE_FILTER_MAY_APPEND
+#define FUSE_FILTER_MAY_APPEND	(1U << 3)
+#define FUSE_FILTER_MAY_ACCESS	(1U << 4)
+#define FUSE_FILTER_MAY_OPEN	(1U << 5)
+#define FUSE_FILTER_MAY_CHDIR	(1U << 6)
+#endif
+
 /* Ranges apart from each other that one request can have redacted. */
 #ifndef FUSE_FILTER_MAX_RANGES
 #define FUSE_FILTER_MAX_RANGES 16

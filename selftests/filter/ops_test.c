@@ -309,7 +309,7 @@ TEST_F(ops, what_requests_carry)
 	EXPECT_EQ(ino_of(in(place.back, "full/in")), seen.in[0]);
 	EXPECT_EQ(8, seen.in[1]); /* DT_REG */
 	seen = SEEN_IN(FUSE_ACCESS);
-	EXPECT_EQ(R_OK | W_OK, seen.in[0]);
+	EXPECT_EQ(R_OK | W_OK | FUSE_FILTER_MAY_ACCESS, seen.in[0]);
 	seen = SEEN_IN(FUSE_IOCTL);
 	EXPECT_EQ(FS_IOC_GETFLAGS, seen.in[0]);
 	seen = SEEN_IN(FUSE_FALLOCATE);

@@ -52,6 +52,7 @@ enum fuse_route {
  * @FUSE_REFUSED_LOOP: a directory would be above itself
  * @FUSE_REFUSED_MOUNT_FLAGS: the mount of the backing forbids it
  * @FUSE_REFUSED_FILES: too many files are open on the backing
+ * @FUSE_REFUSED_PASSTHROUGH: the daemon passes through something else
  * @FUSE_BACKED_NR_REFUSALS: number of the above
  */
 enum fuse_backed_refusal {
@@ -64,6 +65,7 @@ enum fuse_backed_refusal {
 	FUSE_REFUSED_LOOP,
 	FUSE_REFUSED_MOUNT_FLAGS,
 	FUSE_REFUSED_FILES,
+	FUSE_REFUSED_PASSTHROUGH,
 	FUSE_BACKED_NR_REFUSALS,
 };
 
@@ -224,6 +226,12 @@ static inline bool fuse_backed_has_handle(const struct fuse_file *ff)
 	return smp_load_acquire(&ff->opened);
 }
 
+/* Does the daemon pass reads and writes of its file through to the backing? */
+static inline bool fuse_backed_passes(const struct fuse_file *ff)
+{
+	return (ff->open_flags & (FOPEN_PASSTHROUGH | FOPEN_DIRECT_IO)) == FOPEN_PASSTHROUGH;
+}
+
 /* A dentry that is being freed, which RCU-walk may still see */
 static inline void fuse_backed_forget_name(struct fuse_dentry *fd)
 {
@@ -289,6 +297,7 @@ void fuse_backed_account(const struct fuse_backed_call *call, ssize_t ret);
 ssize_t fuse_backed_done(const struct fuse_backed_call *call, ssize_t ret);
 ssize_t fuse_backed_answered(const struct fuse_backed_call *call, ssize_t ret);
 void fuse_backed_count_daemon(struct fuse_conn *fc, u32 opcode);
+void fuse_backed_count_denied(struct fuse_conn *fc, u32 opcode);
 void fuse_backed_read_stats(struct fuse_conn *fc, u32 opcode,
 			    struct fuse_op_stats *sum);
 
@@ -596,6 +605,10 @@ static inline bool fuse_backed_id_taken(struct fuse_conn *fc, u64 nodeid)
 }
 
 static inline void fuse_backed_count_daemon(struct fuse_conn *fc, u32 opcode)
+{
+}
+
+static inline void fuse_backed_count_denied(struct fuse_conn *fc, u32 opcode)
 {
 }
 

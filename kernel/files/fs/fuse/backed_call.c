@@ -51,7 +51,7 @@ int fuse_backed_verdict(struct fuse_backed_call *call)
 	case -ECHILD:
 		return verdict;
 	default:
-		fuse_backed_count(fc, call->opcode, denied);
+		fuse_backed_count_denied(fc, call->opcode);
 		return verdict;
 	}
 }
@@ -161,6 +161,17 @@ void fuse_backed_count_daemon(struct fuse_conn *fc, u32 opcode)
 {
 	if (fc->backed && opcode < FUSE_BACKED_NR_OPS)
 		fuse_backed_count(fc, opcode, daemon);
+}
+
+/**
+ * fuse_backed_count_denied - count a refusal by a filter
+ * @fc: connection
+ * @opcode: of what was refused, before it was answered or after
+ */
+void fuse_backed_count_denied(struct fuse_conn *fc, u32 opcode)
+{
+	if (fc->backed && opcode < FUSE_BACKED_NR_OPS)
+		fuse_backed_count(fc, opcode, denied);
 }
 
 /**

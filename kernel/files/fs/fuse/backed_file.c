@@ -464,6 +464,27 @@ static ssize_t fuse_backed_splice_write(struct pipe_inode_info *pipe,
 }
 
 /*
+ * Ask about all of a file that is to be mapped. If the daemon passes it through at all,
+ * a mapping is the backing's, whoever reads and writes.
+ */
+static int fuse_backed_ask_map(struct file *file, u32 opcode,
+			       struct fuse_filter_ranges *ranges)
+{
+	const struct fuse_file *ff = file->private_data;
+	const struct fuse_filter_io in = { .size = S64_MAX };
+	struct fuse_filter_args args = { .ranges = ranges };
+	struct fuse_backed_call call = {
+		.opcode = opcode,
+		.inode = file_inode(file),
+		.in = &in,
+		.args = &args,
+		.file = ff->open_flags & FOPEN_PASSTHROUGH ? NULL : file,
+	};
+
+	return fuse_backed_verdict(&call);
+}
+
+/*
  * A mapping is there for longer than any answer, and can grow: what must not be
  * read anywhere in the file cannot be mapped.
  */
@@ -473,7 +494,7 @@ static int fuse_backed_may_map(struct file *file, struct vm_area_struct *vma)
 	int err;
 
 	fuse_filter_ranges_init(&ranges);
-	err = fuse_backed_ask(file, FUSE_READ, 0, S64_MAX, &ranges);
+	err = fuse_backed_ask_map(file, FUSE_READ, &ranges);
 	if (err)
 		return err < 0 ? err : -EIO;
 	if (ranges.nr)
@@ -481,7 +502,7 @@ static int fuse_backed_may_map(struct file *file, struct vm_area_struct *vma)
 	if (!fuse_filter_writable(vma))
 		return 0;
 
-	err = fuse_backed_ask(file, FUSE_WRITE, 0, S64_MAX, NULL);
+	err = fuse_backed_ask_map(file, FUSE_WRITE, NULL);
 	return fuse_filter_limit_map(vma, err > 0 ? -EIO : err);
 }
 

@@ -28,6 +28,10 @@
 /* How often a name may change under us before it is given up */
 #define FUSE_BACKED_NAME_TRIES 8
 
+/* What an answer to OPEN can say of a file that has no page cache */
+#define FUSE_BACKED_OPEN_FLAGS \
+	(FOPEN_PASSTHROUGH | FOPEN_DIRECT_IO | FOPEN_NOFLUSH)
+
 /**
  * fuse_backed_daemon_knows - can the daemon be asked about an inode?
  * @inode: a backed inode
@@ -222,6 +226,32 @@ static int fuse_backed_name_inode(struct inode *inode)
 	return 0;
 }
 
+/*
+ * A daemon that passes a file through has its bytes read from what the id names. An
+ * inode has one backing, whose size and times are its own, so that is what the id must
+ * name. What is wrong about it is the daemon's mistake, as in mainline.
+ */
+static int fuse_backed_check_passthrough(struct inode *inode,
+					 const struct fuse_open_out *out)
+{
+	struct fuse_conn *fc = get_fuse_conn(inode);
+	struct fuse_backing *fb = NULL;
+	bool same;
+
+	if (!(out->open_flags & FOPEN_PASSTHROUGH))
+		return 0;
+
+	if (fc->passthrough && !(out->open_flags & ~FOPEN_PASSTHROUGH_MASK) &&
+	    out->backing_id > 0)
+		fb = fuse_backing_lookup(fc, out->backing_id);
+	same = fb && d_inode(fb->file->f_path.dentry) ==
+		     d_inode(fuse_backed(inode)->dentry);
+	fuse_backing_put(fb);
+	if (same)
+		return 0;
+	return fuse_backed_refuse(inode, FUSE_OPEN, FUSE_REFUSED_PASSTHROUGH, -EIO);
+}
+
 static int fuse_backed_send_open(struct fuse_file *ff, struct file *file)
 {
 	struct inode *inode = file_inode(file);
@@ -245,9 +275,13 @@ static int fuse_backed_send_open(struct fuse_file *ff, struct file *file)
 				     isdir ? FUSE_OPENDIR : FUSE_OPEN,
 				     &args->open_outarg);
 	if (!err) {
+		/* Released by the last close, also if the rest of the answer is wrong */
 		ff->fh = args->open_outarg.fh;
 		ff->args = args;
-		return 0;
+		if (isdir)
+			return 0;
+		ff->open_flags = args->open_outarg.open_flags & FUSE_BACKED_OPEN_FLAGS;
+		return fuse_backed_check_passthrough(inode, &args->open_outarg);
 	}
 
 	kfree(args);
@@ -268,7 +302,8 @@ static int fuse_backed_send_open(struct fuse_file *ff, struct file *file)
  * in the answer about the page cache mean nothing: there is none.
  *
  * Context: may sleep, without fi->mutex
- * Return: 0, or a negative errno: as for fuse_backed_prepare(), or the daemon's
+ * Return: 0, or a negative errno: as for fuse_backed_prepare(), or the daemon's; -EIO
+ * the daemon passes through what it cannot
  */
 int fuse_backed_open_server(struct file *file)
 {
@@ -288,7 +323,8 @@ int fuse_backed_open_server(struct file *file)
 	if (err)
 		return err;
 	if (!fuse_backed_has_handle(ff)) {
-		err = fuse_backed_send_open(ff, file);
+		/* Who has given a wrong answer is not asked again */
+		err = ff->args ? -EIO : fuse_backed_send_open(ff, file);
 		if (!err)
 			/* Pairs with fuse_backed_has_handle() */
 			smp_store_release(&ff->opened, true);

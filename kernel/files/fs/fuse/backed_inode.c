@@ -52,7 +52,7 @@ static int fuse_backed_check_backing(struct inode *inode, struct inode *real,
 static int fuse_backed_permission(struct mnt_idmap *idmap, struct inode *inode,
 				  int mask)
 {
-	const struct fuse_access_in in = { .mask = mask & (MAY_READ | MAY_WRITE | MAY_EXEC) };
+	const struct fuse_access_in in = { .mask = fuse_filter_access_mask(mask) };
 	struct fuse_backed_call call = {
 		.opcode = FUSE_ACCESS,
 		.rcu = mask & MAY_NOT_BLOCK,

@@ -256,12 +256,14 @@ void fuse_backing_unregister_all(struct fuse_conn *fc)
 int fuse_backed_default_route(const struct fuse_backed_call *call)
 {
 	const u64 after_open = FUSE_BACKING_FILE_OPS & ~BIT_ULL(FUSE_OPEN);
+	const u64 bytes = BIT_ULL(FUSE_READ) | BIT_ULL(FUSE_WRITE);
 	const struct fuse_backing *fb = fuse_backed(call->dir ?: call->inode)->fb;
 	const struct fuse_file *ff = call->file ? call->file->private_data : NULL;
 
 	/* A file is the daemon's if a filter had the daemon open it */
 	if (ff && ff->server)
-		return FUSE_ROUTE_DAEMON;
+		return bytes & BIT_ULL(call->opcode) && fuse_backed_passes(ff) ?
+		       FUSE_ROUTE_BACKING : FUSE_ROUTE_DAEMON;
 	/* Of a file that the daemon has opened, nothing comes here */
 	if ((fb->ops | after_open) & BIT_ULL(call->opcode))
 		return FUSE_ROUTE_BACKING;

@@ -20,7 +20,8 @@
 	EM(FUSE_REFUSED_AUTOMOUNT,	"automount")			\
 	EM(FUSE_REFUSED_LOOP,		"loop")				\
 	EM(FUSE_REFUSED_MOUNT_FLAGS,	"mount_flags")			\
-	EMe(FUSE_REFUSED_FILES,		"files")
+	EM(FUSE_REFUSED_FILES,		"files")			\
+	EMe(FUSE_REFUSED_PASSTHROUGH,	"passthrough")
 
 #undef EM
 #undef EMe

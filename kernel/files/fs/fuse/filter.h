@@ -97,6 +97,18 @@ static inline bool fuse_filter_plain_errno(int ret)
 	return ret < 0 && ret >= -FUSE_FILTER_MAX_ERRNO && ret != -ECHILD;
 }
 
+/* What filters are told of a check of permission */
+static inline u32 fuse_filter_access_mask(int mask)
+{
+	static_assert(FUSE_FILTER_MAY_APPEND == MAY_APPEND);
+	static_assert(FUSE_FILTER_MAY_ACCESS == MAY_ACCESS);
+	static_assert(FUSE_FILTER_MAY_OPEN == MAY_OPEN);
+	static_assert(FUSE_FILTER_MAY_CHDIR == MAY_CHDIR);
+
+	return mask & (MAY_READ | MAY_WRITE | MAY_EXEC | MAY_APPEND | MAY_ACCESS |
+		       MAY_OPEN | MAY_CHDIR);
+}
+
 /* Is there somebody who is to be told of the result of @call? */
 static inline bool fuse_filter_has_post(const struct fuse_backed_call *call)
 {

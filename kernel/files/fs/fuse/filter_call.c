@@ -521,7 +521,13 @@ static ssize_t fuse_filter_tell_all(struct fuse_conn *fc,
 ssize_t __fuse_filter_post(struct fuse_conn *fc,
 			   const struct fuse_backed_call *call, ssize_t ret)
 {
+	ssize_t told = ret;
+
 	if (call->ask_post)
-		ret = fuse_filter_tell_daemon(call, ret);
-	return call->post ? fuse_filter_tell_all(fc, call, ret) : ret;
+		told = fuse_filter_tell_daemon(call, told);
+	if (call->post)
+		told = fuse_filter_tell_all(fc, call, told);
+	if (unlikely(told != ret && fuse_filter_plain_errno(told)))
+		fuse_backed_count_denied(fc, call->opcode);
+	return told;
 }

@@ -19,7 +19,12 @@
 /* There is no backing that could answer, and nothing that could be left out. */
 static int fuse_filter_plain_ask(struct fuse_backed_call *call, struct inode *inode)
 {
-	return fuse_filter_plain_verdict(__fuse_filter_pre(get_fuse_conn(inode), call));
+	struct fuse_conn *fc = get_fuse_conn(inode);
+	int err = fuse_filter_plain_verdict(__fuse_filter_pre(fc, call));
+
+	if (unlikely(err && err != -ECHILD))
+		fuse_backed_count_denied(fc, call->opcode);
+	return err;
 }
 
 /*
@@ -104,9 +109,7 @@ int __fuse_filter_revalidate(struct inode *dir, const struct qstr *name,
 static noinline int fuse_filter_plain_permission(struct mnt_idmap *idmap,
 						 struct inode *inode, int mask)
 {
-	const struct fuse_access_in in = {
-		.mask = mask & (MAY_READ | MAY_WRITE | MAY_EXEC),
-	};
+	const struct fuse_access_in in = { .mask = fuse_filter_access_mask(mask) };
 	struct fuse_backed_call call = {
 		.opcode = FUSE_ACCESS,
 		.rcu = mask & MAY_NOT_BLOCK,

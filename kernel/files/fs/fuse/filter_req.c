@@ -327,6 +327,8 @@ static ssize_t fuse_filter_send_asked(struct fuse_mount *fm, struct fuse_args *a
 	int err;
 
 	err = fuse_filter_not_unknown(fuse_filter_req_ask(fm, req));
+	if (err)
+		fuse_backed_count_denied(fm->fc, args->opcode);
 	if (err && !fuse_filter_must_send(args))
 		return err;
 

@@ -410,7 +410,8 @@ struct fuse_filter_ops {
 	/**
 	 * @permission: may the caller read, write, execute or search? (ACCESS)
 	 *
-	 * @in: MAY_* of <linux/fs.h> in the mask, as access(2) has them
+	 * @in: R_OK, W_OK and X_OK in the mask, as access(2) has them, and
+	 *	FUSE_FILTER_MAY_*
 	 *
 	 * Asked at each component of a path, in RCU-walk if the program is not
 	 * sleepable. Its refusal adds to those of the backing; it cannot grant

@@ -141,6 +141,16 @@ struct fuse_bpf_ask_out {
 #define FUSE_FILTER_POST_ERRORS	(1U << 0) /* postfilters only for failed requests */
 #define FUSE_FILTER_FOLDED_NAMES (1U << 1) /* takes names as they fold, where they do */
 
+/*
+ * fuse_access_in.mask as filters see it, besides X_OK, W_OK and R_OK: what it is for. A
+ * path walk asks for X_OK alone; inotify(7) and fanotify(7) ask for R_OK alone before
+ * they watch something.
+ */
+#define FUSE_FILTER_MAY_APPEND	(1U << 3) /* open(2) to append */
+#define FUSE_FILTER_MAY_ACCESS	(1U << 4) /* access(2) and its like */
+#define FUSE_FILTER_MAY_OPEN	(1U << 5) /* open(2), execve(2) */
+#define FUSE_FILTER_MAY_CHDIR	(1U << 6) /* chdir(2), fchdir(2), chroot(2) */
+
 /* fuse_filter_io.flags */
 #define FUSE_FILTER_IO_APPEND	(1U << 0) /* the offset is where the file ends now */
 
@@ -196,8 +206,9 @@ struct fuse_bpf_query {
  * struct fuse_op_stats - how often an opcode was answered, and by whom
  * @backing: from the backing
  * @daemon: requests sent to the daemon
- * @denied: refused by a filter
- * @errors: of @backing, those that ended with an errno
+ * @denied: refused by a filter; what it refuses after it was answered is in @backing or
+ *	@daemon too
+ * @errors: of @backing, those that the backing ended with an errno
  */
 struct fuse_op_stats {
 	__u64 backing;
