@@ -38,6 +38,7 @@ static const char usage_text[] =
 	"  policy { show | unload } MOUNTPOINT\n"
 	"  policy log MOUNTPOINT [follow]\n"
 	"  feature\n"
+	"  doctor\n"
 	"  help\n"
 	"  version\n"
 	"\n"
@@ -79,6 +80,7 @@ static const struct command commands[] = {
 	{ "detach", do_detach },
 	{ "stat", do_stat },
 	{ "feature", do_feature },
+	{ "doctor", do_doctor },
 	{ "policy", do_policy },
 	{ "help", do_help },
 	{ "version", do_version },
