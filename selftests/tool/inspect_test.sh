@@ -68,8 +68,90 @@ doctor() {
 	[ $status -eq 1 ] && check privilege no && check bpf no && is '"CAP_SYS_ADMIN" in str(d)'
 }
 
+# table LINE...: fuse-bpf test of these lines
+table() {
+	printf '%s\n' "$@" >"$TOP/table"
+	fb test "$VIEW" "$TOP/table"
+}
+
+tables() {
+	fails 2 "TABLE is missing" test "$VIEW" || return
+	fails 1 "No such file" test "$VIEW" "$TOP/none" || return
+	for line in "$ALICE read file" "read file = ok" "$ALICE read = ok" "nobody-there read file = ok" \
+		"$ALICE unlink file = ok" "$ALICE nonsense file = ok" "$ALICE read file = EWHAT" \
+		"$ALICE read /etc/passwd = ok" "$ALICE access:q file = ok" "$ALICE open:x file = ok" \
+		"$ALICE read:r file = ok" "# nothing"; do
+		table "$line"
+		[ $status -eq 1 ] && [[ $out = '{"error":"'* ]] || { echo "# $line: $status, $out" && return 1; }
+	done
+	echo "$ALICE unlink file = ok" >"$TOP/table"
+	fails 1 "that would be to do it" test "$VIEW" "$TOP/table" && [ -e "$BACK/file" ] || return
+
+	policy '{ names = ".env"; action = "hide"; not_uid = 0; },
+		{ under = "dir"; action = "read-only"; uid = '$ALICE'; },
+		{ file = "file"; action = "deny"; error = "EPERM"; ops = "OPEN_READ"; uid = '$BOB'; }' || return
+	table "# who, what, where" "" \
+		"0 read .env = ok" \
+		"root lookup $VIEW/dir/.env = ok" \
+		"$ALICE lookup .env = hidden" \
+		"$ALICE	read  dir/.env = ENOENT" \
+		"$ALICE:0 dirent .env = ENOENT" \
+		"$ALICE lookup new/.env = ENOENT" \
+		"$ALICE read file = ok" \
+		"$BOB read file = EPERM" \
+		"$BOB getattr file = ok" \
+		"$ALICE open:w dir/file = EROFS" \
+		"$BOB open:w dir/file = ok" \
+		"$BOB open:w dir/deep/file = EACCES" \
+		"0 open:rw dir/file = ok" \
+		"$ALICE access:w file = EACCES" \
+		"$ALICE lookup closed/file = EACCES" \
+		"0 lookup closed/file = ok" \
+		"$ALICE read link/../../file = ok" \
+		"$ALICE read link/file = ok" \
+		"$ALICE lookup link = ok" \
+		"$ALICE readlink link = ok" \
+		"$ALICE readlink file = EINVAL" \
+		"$ALICE lookup file/more = ENOTDIR" \
+		"$ALICE opendir file = ENOTDIR" \
+		"$ALICE read dir = EISDIR" \
+		"$ALICE opendir dir = ok" \
+		"$ALICE lookup .. = EXDEV" \
+		"$ALICE read away/passwd = EXDEV" \
+		"$ALICE getattr loop = ELOOP" \
+		"$ALICE listxattr file = ok" \
+		"$ALICE statfs . = ok" \
+		"$ALICE getattr fifo = ok" \
+		"$ALICE lookup $(printf 'l%.0s' {1..300}) = ENAMETOOLONG"
+	is '[(r["line"], r["expected"], r["result"]) for r in d["results"] if not r["good"]]' '[]' || return
+	[ $status -eq 0 ] && is 'd["passed"] == 32 and d["failed"] == 0' || return
+	"$FB" test "$VIEW" - <"$TOP/table" | python3 -c '
+import sys
+lines = sys.stdin.read().splitlines()
+assert lines[0] == "1..32" and len(lines) == 33
+assert all(line.startswith(f"ok {i} - ") for i, line in enumerate(lines[1:], 1))' || return
+
+	table "$ALICE lookup file = hidden" "$ALICE lookup .env = ok" "0 read .env = ok" "$ALICE lookup none = hidden"
+	[ $status -eq 1 ] && is '[r["good"] for r in d["results"]]' '[False, False, True, True]' || return
+	is '[r["result"] for r in d["results"]]' "['ok', 'ENOENT', 'ok', 'hidden']" || return
+	"$FB" test "$VIEW" "$TOP/table" | grep -q '^not ok 2 - .* # it is ENOENT$' || return
+	# What refuses to look a name up, but lists it, does not hide it
+	policy '{ names = ".env"; action = "hide"; ops = "LOOKUP"; not_uid = 0; }' || return
+	table "$ALICE lookup .env = hidden"
+	[ $status -eq 1 ] && is 'd["results"][0]["result"]' ENOENT || return
+
+	# A device is not opened, and a mount is tested by who may
+	printf '%s\n' "$ALICE read fifo = ok" >"$TOP/table"
+	fails 1 "opening anything else might do something" test "$VIEW" "$TOP/table" || return
+	printf '%s\n' "$BOB read file = ok" >"$TOP/table"
+	status=0
+	out=$(as $ALICE "$FB" -j test "$VIEW" "$TOP/table") || status=$?
+	[ $status -eq 1 ] && is '"run as root" in d["error"]'
+}
+
 lay_out
 run tool.inspect.doctor doctor
+run tool.inspect.tables tables
 rm -rf "$TOP"
 echo "1..$number"
 exit $failed

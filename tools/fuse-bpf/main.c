@@ -39,6 +39,7 @@ static const char usage_text[] =
 	"  policy log MOUNTPOINT [follow]\n"
 	"  feature\n"
 	"  doctor\n"
+	"  test MOUNTPOINT TABLE\n"
 	"  help\n"
 	"  version\n"
 	"\n"
@@ -81,6 +82,7 @@ static const struct command commands[] = {
 	{ "stat", do_stat },
 	{ "feature", do_feature },
 	{ "doctor", do_doctor },
+	{ "test", do_test },
 	{ "policy", do_policy },
 	{ "help", do_help },
 	{ "version", do_version },
