@@ -40,6 +40,10 @@ static const char usage_text[] =
 	"  feature\n"
 	"  doctor\n"
 	"  test MOUNTPOINT TABLE\n"
+	"  explain MOUNTPOINT PATH [op OPCODE[:rwx]] [uid UID] [gid GID] [cgroup CGROUP]\n"
+	"        [pid PID]\n"
+	"  trace { MOUNTPOINT | all } [uid UID] [op OPCODE] [name NAME] [count N]\n"
+	"        [verdict { none | backing | daemon | refused }]\n"
 	"  help\n"
 	"  version\n"
 	"\n"
@@ -83,6 +87,8 @@ static const struct command commands[] = {
 	{ "feature", do_feature },
 	{ "doctor", do_doctor },
 	{ "test", do_test },
+	{ "explain", do_explain },
+	{ "trace", do_trace },
 	{ "policy", do_policy },
 	{ "help", do_help },
 	{ "version", do_version },

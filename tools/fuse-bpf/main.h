@@ -44,6 +44,10 @@ void add_bytes(struct json_object *obj, const char *key, const char *value);
 void add_number(struct json_object *obj, const char *key, __u64 value);
 void add_bool(struct json_object *obj, const char *key, bool value);
 
+/* stop.c */
+void stop_on_signals(void);
+bool stopped(void);
+
 /* args.c */
 struct args {
 	int argc;
@@ -78,6 +82,20 @@ struct mounts {
 	size_t nr;
 };
 
+/**
+ * struct mount_facts - what kind of mount it is
+ * @backed: it has a backed root
+ * @others: others than its owner may use it
+ * @flavour: enum fuse_bpf_flavour
+ */
+struct mount_facts {
+	bool backed;
+	bool others;
+	__u32 flavour;
+};
+
+char *unescape(char *text);
+struct mount_facts mount_facts(dev_t dev);
 int mounts_read(struct mounts *mounts);
 void mounts_free(struct mounts *mounts);
 int mounts_open(const struct mount *mount);
