@@ -315,14 +315,51 @@ tracing() {
 	wait $pid && grep -q ' decisions, 0 lost$' "$TOP/trace" && ! grep -q "^g'" "$TOP/trace"
 }
 
+holders() {
+	local pid good=0
+
+	fails 2 "MOUNTPOINT is missing" inodes || return
+	fails 1 "is on no FUSE mount" inodes "$BACK" || return
+	mv "$BACK/dir/deep/file" "$BACK/dir/deep/ö a"
+	hold() { exec sleep 1000; }
+	hold 7<"$VIEW/dir/deep/ö a" 8<>"$VIEW/dir/file" 9<"$BACK/file" &
+	pid=$!
+	until grep -q sleep /proc/$pid/comm; do sleep 0.1; done
+	rm "$BACK/dir/file"
+	ok inodes "$VIEW" || good=1
+	is '(d["backings"][0]["id"], d["backings"][0]["path"], d["backing_files"])' "(0, '$BACK', 2)" || good=1
+	is '[(f["pid"], f["comm"], f["fd"], f["mode"], f["backing"]) for f in sorted(d["files"], key=lambda f: f["fd"])]' \
+		"[($pid, 'sleep', 7, 'r', '$BACK/dir/deep/ö a'), ($pid, 'sleep', 8, 'rw', None)]" || good=1
+	"$FB" inodes "$VIEW" | grep -q "^$pid .* 7 r .* $VIEW/dir/deep/ö a -> $BACK/dir/deep/ö a$" || good=1
+	kill $pid && wait $pid 2>/dev/null
+	ok inodes "$VIEW" && is '(d["files"], d["backing_files"])' '([], 0)' || good=1
+	# Nobody is asked whose daemon may hang
+	plain_mount "$BACK" "$OTHER" || return
+	hold 7<"$OTHER/file" &
+	pid=$!
+	until grep -q sleep /proc/$pid/comm; do sleep 0.1; done
+	kill -STOP "$plain_pid"
+	ok inodes "$VIEW" && is 'd["files"]' '[]' || good=1
+	kill -CONT "$plain_pid"
+	kill $pid && wait $pid 2>/dev/null
+	ok umount "$OTHER" && wait "$plain_pid" || good=1
+	without "umount -a -t fusectl,fusectl_bpf" inodes "$VIEW"
+	[ $status -eq 1 ] && is '"control file system is not mounted" in d["error"]' || good=1
+	return $good
+}
+
 lay_out
 run tool.inspect.doctor doctor
-run tool.inspect.tables tables
-run tool.inspect.explaining explaining
-run tool.inspect.processes processes
 run tool.inspect.other_answers other_answers
-run tool.inspect.explaining_at_once explaining_at_once
-run tool.inspect.tracing tracing
+# These try the command, which is no other one on the debug kernel, and slow there
+if [ "${FLAVOUR:-module}" != debug ]; then
+	run tool.inspect.tables tables
+	run tool.inspect.explaining explaining
+	run tool.inspect.processes processes
+	run tool.inspect.explaining_at_once explaining_at_once
+	run tool.inspect.tracing tracing
+fi
+run tool.inspect.holders holders
 rm -rf "$TOP"
 echo "1..$number"
 exit $failed

@@ -44,6 +44,7 @@ static const char usage_text[] =
 	"        [pid PID]\n"
 	"  trace { MOUNTPOINT | all } [uid UID] [op OPCODE] [name NAME] [count N]\n"
 	"        [verdict { none | backing | daemon | refused }]\n"
+	"  inodes MOUNTPOINT\n"
 	"  help\n"
 	"  version\n"
 	"\n"
@@ -89,6 +90,7 @@ static const struct command commands[] = {
 	{ "test", do_test },
 	{ "explain", do_explain },
 	{ "trace", do_trace },
+	{ "inodes", do_inodes },
 	{ "policy", do_policy },
 	{ "help", do_help },
 	{ "version", do_version },
