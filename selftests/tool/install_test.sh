@@ -120,8 +120,12 @@ completion() {
 
 	fuse-bpf -j mount "$BACK" "$VIEW" filter "$BPF/hide.bpf.o" filter "$BPF/noop.bpf.o" >"$TOP/log" &&
 		fuse-bpf -j mount "$BACK" "$ODD" >"$TOP/log" || return
-	completes "mount run umount ls attach replace detach stat feature help version" fuse-bpf "" || return
+	completes "mount run umount ls attach replace detach stat feature doctor test explain trace inodes help version" fuse-bpf "" || return
 	completes "detach" fuse-bpf -j de || return
+	completes "op" fuse-bpf explain "$VIEW" file o || return
+	completes "OPEN OPENDIR" fuse-bpf explain "$VIEW" file op O || return
+	completes "daemon" fuse-bpf trace "$VIEW" verdict d || return
+	completes "$BACK/secret" fuse-bpf test "$VIEW" "$BACK/se" || return
 	completes "--json" fuse-bpf --j || return
 	completes "$VIEW" fuse-bpf detach "$VIEW" || return
 	completes "$VIEW $odd" fuse-bpf stat "$TOP/" || return

@@ -5,8 +5,8 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . selftests/harness/plain.sh
+. selftests/harness/command.sh
 
-FB=$PWD/build/tools/fuse-bpf
 BPF=$PWD/build/bpf
 PINS=/sys/fs/bpf/fuse-bpf
 USER1=1000
@@ -14,48 +14,8 @@ TOP=$(mktemp -d /tmp/tool-XXXXXX)
 chmod 755 "$TOP"
 VIEW=$TOP/view OTHER=$TOP/other PLAIN=$TOP/plain BACK=$TOP/back
 number=0 failed=0
-out='' status=0
 
 as_user() { setpriv --reuid=$USER1 --regid=$USER1 --clear-groups -- "$@"; }
-
-# fb WORD...: run the command with JSON; sets $out and $status
-fb() {
-	status=0
-	out=$("$FB" -j "$@" 2>"$TOP/stderr") || status=$?
-}
-
-# is EXPR [TEXT]: what a Python expression makes of the last document, d, as text
-is() {
-	local got
-
-	got=$(python3 -c '
-import json, os, sys
-d = json.loads(sys.argv[1])
-print(eval(sys.argv[2]))' "$out" "$1" 2>&1)
-	[ "$got" = "${2:-True}" ] || { echo "# $1: '$got', not '${2:-True}'; exit $status, $out" && return 1; }
-}
-
-# ok WORD...: must succeed and print nothing but one document
-ok() {
-	fb "$@"
-	[ "$status" -eq 0 ] && [ ! -s "$TOP/stderr" ] ||
-		{ echo "# fuse-bpf $*: exit $status, $out, $(cat "$TOP/stderr")" && return 1; }
-}
-
-# fails STATUS TEXT WORD...: must end with STATUS and an error that has TEXT in it, as
-# JSON and, the same, as text on the standard error output
-fails() {
-	local want=$1 text=$2 plain plain_status=0
-
-	shift 2
-	fb "$@"
-	plain=$("$FB" "$@" 2>&1 >/dev/null) || plain_status=$?
-	[ "$status" -eq "$want" ] && [ "$plain_status" -eq "$want" ] && [ "${plain#Error: }" != "$plain" ] &&
-		[[ $plain = *"$text"* ]] ||
-		{ echo "# fuse-bpf $*: exit $status and $plain_status, not $want; '$plain', not '$text'" && return 1; }
-	TEXT=$text is 'd["error"] != "" and os.environ["TEXT"] in " ".join([d["error"]] + d.get("reasons", []))' ||
-		return 1
-}
 
 hidden() { [ ! -e "$1" ] && ! ls "$(dirname "$1")" | grep -qx "$(basename "$1")"; }
 shown() { [ -e "$1" ] && ls "$(dirname "$1")" | grep -qx "$(basename "$1")"; }

@@ -4,11 +4,9 @@
  */
 #include <linux/capability.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "main.h"
+#include "machine.h"
 
 static void show_row(const char *name, const char *fmt, const char *arg)
 {
@@ -42,37 +40,18 @@ static void show_ops(struct json_object *result, const char *key, const __u64 op
 	p_text("%s\n", i ? "" : " none");
 }
 
-static bool is_admin(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
-
-	if (syscall(SYS_capget, &header, data))
-		return false;
-	return data[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN);
-}
-
 static void show_query(struct json_object *result, const struct fuse_bpf_query *query)
 {
-	const char *built = "the kernel's FUSE was built without it";
 	char number[16];
+	size_t i;
 
 	snprintf(number, sizeof(number), "%u", query->abi);
 	add_number(result, "abi", query->abi);
 	show_row("abi", "%s", number);
-	show_feature(result, "backed_root", query->features & FUSE_BPF_BACKED_ROOT, built);
-	show_feature(result, "daemonless", query->features & FUSE_BPF_DAEMONLESS, built);
-	show_feature(result, "backing_ids", query->features & FUSE_BPF_BACKING_IDS, built);
-	show_feature(result, "filters", query->features & FUSE_BPF_FILTERS,
-		     kernel_has_ops() ? built : "the kernel has no BTF for them");
-	show_feature(result, "filter_plain", query->features & FUSE_BPF_FILTER_PLAIN,
-		     "filters are for backed mounts only");
-	show_feature(result, "filter_dirs", query->features & FUSE_BPF_FILTER_DIRS,
-		     "filters are for whole mounts only");
-	show_feature(result, "filter_asks", query->features & FUSE_BPF_FILTER_ASKS,
-		     "filters cannot have the daemon asked");
-	show_feature(result, "filter_replies", query->features & FUSE_BPF_FILTER_REPLIES,
-		     "replies cannot name filters");
+	for (i = 0; i < nr_kernel_features; i++)
+		show_feature(result, kernel_features[i].name,
+			     query->features & kernel_features[i].bit,
+			     feature_reason(&kernel_features[i]));
 	snprintf(number, sizeof(number), "%u", query->filter_max);
 	add_number(result, "filter_max", query->filter_max);
 	show_row("filter_max", "%s", number);
@@ -115,7 +94,7 @@ int do_feature(struct args *args)
 	show_device(result);
 	show_feature(result, "bpf_fs", bpf_fs_is_mounted(),
 		     BPF_FS " is no BPF file system yet; attaching a filter mounts it");
-	show_feature(result, "privilege", is_admin(),
+	show_feature(result, "privilege", has_capability(CAP_SYS_ADMIN),
 		     "mounting and attaching need CAP_SYS_ADMIN; run as root");
 	return DONE;
 }

@@ -38,6 +38,13 @@ static const char usage_text[] =
 	"  policy { show | unload } MOUNTPOINT\n"
 	"  policy log MOUNTPOINT [follow]\n"
 	"  feature\n"
+	"  doctor\n"
+	"  test MOUNTPOINT TABLE\n"
+	"  explain MOUNTPOINT PATH [op OPCODE[:rwx]] [uid UID] [gid GID] [cgroup CGROUP]\n"
+	"        [pid PID]\n"
+	"  trace { MOUNTPOINT | all } [uid UID] [op OPCODE] [name NAME] [count N]\n"
+	"        [verdict { none | backing | daemon | refused }]\n"
+	"  inodes MOUNTPOINT\n"
 	"  help\n"
 	"  version\n"
 	"\n"
@@ -79,6 +86,11 @@ static const struct command commands[] = {
 	{ "detach", do_detach },
 	{ "stat", do_stat },
 	{ "feature", do_feature },
+	{ "doctor", do_doctor },
+	{ "test", do_test },
+	{ "explain", do_explain },
+	{ "trace", do_trace },
+	{ "inodes", do_inodes },
 	{ "policy", do_policy },
 	{ "help", do_help },
 	{ "version", do_version },

@@ -38,9 +38,15 @@ void reason_take(char *text, size_t size);
 void reason_clear(void);
 void out_result(struct json_object *result);
 void out_flush(void);
+const char *printable(const char *text, char *buf, size_t size);
 void add_string(struct json_object *obj, const char *key, const char *value);
+void add_bytes(struct json_object *obj, const char *key, const char *value);
 void add_number(struct json_object *obj, const char *key, __u64 value);
 void add_bool(struct json_object *obj, const char *key, bool value);
+
+/* stop.c */
+void stop_on_signals(void);
+bool stopped(void);
 
 /* args.c */
 struct args {
@@ -65,6 +71,7 @@ int args_id(struct args *args, __u32 *id);
 struct mount {
 	dev_t dev;
 	bool backed;
+	bool others;
 	char *point;
 	char *type;
 	char *source;
@@ -75,12 +82,29 @@ struct mounts {
 	size_t nr;
 };
 
+/**
+ * struct mount_facts - what kind of mount it is
+ * @backed: it has a backed root
+ * @others: others than its owner may use it
+ * @flavour: enum fuse_bpf_flavour
+ */
+struct mount_facts {
+	bool backed;
+	bool others;
+	__u32 flavour;
+};
+
+char *unescape(char *text);
+struct mount_facts mount_facts(dev_t dev);
 int mounts_read(struct mounts *mounts);
 void mounts_free(struct mounts *mounts);
 int mounts_open(const struct mount *mount);
 int mount_open(const char *mountpoint, dev_t *dev);
 int dir_open(int mount_fd, dev_t dev, const char *path, __u64 *ino);
 void add_dev(struct json_object *obj, dev_t dev);
+
+/* control.c */
+int control_path(__u32 flavour, char *path, size_t size);
 
 /* patient.c */
 int open_patiently(const char *path);
@@ -144,8 +168,27 @@ typedef int (*object_fn)(struct bpf_object *obj, void *arg);
 int object_register(struct filter *filter, struct bpf_object **obj, struct bpf_link **link);
 int object_register_prepared(struct filter *filter, object_fn prepare, void *arg,
 			     struct bpf_object **obj, struct bpf_link **link);
-bool kernel_has_ops(void);
 void libbpf_listen(void);
+
+/* kernel_btf.c */
+struct btf;
+
+/**
+ * struct kernel_btf - the types of the running kernel
+ * @base: the kernel's own
+ * @all: those, and the module's where it is loaded; NULL: the kernel has no BTF
+ */
+struct kernel_btf {
+	struct btf *base;
+	struct btf *all;
+};
+
+#define OPS_TYPE "fuse_filter_ops"
+void kernel_btf_load(struct kernel_btf *btf);
+void kernel_btf_free(struct kernel_btf *btf);
+bool kernel_has_type(const char *name, __u32 kind);
+bool kernel_has_ops(void);
+bool kernel_has_decisions(void);
 
 /* pin.c */
 #define BPF_FS "/sys/fs/bpf"
@@ -214,13 +257,18 @@ int prometheus(const char *mountpoint);
 int do_detach(struct args *args);
 int do_replace(struct args *args);
 
-/* mount.c, umount.c, stat.c, feature.c */
+/* mount.c, umount.c, stat.c, feature.c, doctor.c, test.c, explain.c, trace.c, inodes.c */
 int do_mount(struct args *args);
 int do_run(struct args *args);
 int do_umount(struct args *args);
 int do_ls(struct args *args);
 int do_stat(struct args *args);
 int do_feature(struct args *args);
+int do_doctor(struct args *args);
+int do_test(struct args *args);
+int do_explain(struct args *args);
+int do_trace(struct args *args);
+int do_inodes(struct args *args);
 
 /* mount.c */
 /**

@@ -15,8 +15,8 @@
 
 #include "main.h"
 
-/* Undo the kernel's writing of blanks and the like as \040, in place. */
-static char *unescape(char *text)
+/* unescape - undo the kernel's writing of blanks and the like as \040, in place */
+char *unescape(char *text)
 {
 	char *from = text, *to = text;
 
@@ -100,6 +100,7 @@ static bool parse_line(char *line, struct mount *mount)
 	mount->dev = makedev(maj, min);
 	/* The kernel shows the backing among the options */
 	mount->backed = strstr(options, ",backing=");
+	mount->others = strstr(options, ",allow_other");
 	mount->point = strdup(unescape(fields[4]));
 	mount->type = strdup(unescape(type));
 	mount->source = strdup(unescape(source));
@@ -165,6 +166,34 @@ void mounts_free(struct mounts *mounts)
 		mount_free(&mounts->all[i]);
 	free(mounts->all);
 	memset(mounts, 0, sizeof(*mounts));
+}
+
+/**
+ * mount_facts - what the list of mounts says of one that is known by its device number
+ * @dev: device number
+ *
+ * Return: that; of a mount that is not there any more, all zero
+ */
+struct mount_facts mount_facts(dev_t dev)
+{
+	struct mount_facts facts = {};
+	struct mounts mounts;
+	size_t i;
+
+	if (mounts_read(&mounts))
+		return facts;
+	for (i = 0; i < mounts.nr; i++) {
+		const struct mount *mount = &mounts.all[i];
+
+		if (mount->dev != dev)
+			continue;
+		facts.backed = mount->backed;
+		facts.others = mount->others;
+		facts.flavour = is_type(mount->type, fuse_bpf_fs_type(FUSE_BPF_MODULE)) ?
+				FUSE_BPF_MODULE : FUSE_BPF_BUILTIN;
+	}
+	mounts_free(&mounts);
+	return facts;
 }
 
 static bool check_dev(int fd, dev_t dev)

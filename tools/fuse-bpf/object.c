@@ -13,8 +13,6 @@
 
 #include "main.h"
 
-#define OPS_TYPE "fuse_filter_ops"
-
 /* The verifier's reason is at the end of its log */
 #define LOG_SIZE (4 << 20)
 #define LOG_LINES 20
@@ -173,28 +171,6 @@ static void read_name(const struct bpf_object *obj, struct bpf_map *map, struct 
 			 value + offset);
 		return;
 	}
-}
-
-static bool btf_has_ops(const struct btf *btf)
-{
-	return btf && btf__find_by_name_kind(btf, OPS_TYPE, BTF_KIND_STRUCT) > 0;
-}
-
-/* kernel_has_ops - does the running kernel know the type of filters? */
-bool kernel_has_ops(void)
-{
-	struct btf *vmlinux = btf__load_vmlinux_btf();
-	struct btf *module;
-	bool has;
-
-	has = btf_has_ops(vmlinux);
-	if (!has && vmlinux) {
-		module = btf__load_module_btf(fuse_bpf_fs_type(FUSE_BPF_MODULE), vmlinux);
-		has = btf_has_ops(module);
-		btf__free(module);
-	}
-	btf__free(vmlinux);
-	return has;
 }
 
 static int report_load(int err, const char *path, const char *log)

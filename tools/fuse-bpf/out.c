@@ -146,6 +146,67 @@ void out_flush(void)
 	reason_clear();
 }
 
+/* Bytes of one character in UTF-8, 0: it is none */
+static size_t utf8_length(const unsigned char *text)
+{
+	size_t len = *text < 0x80 ? 1 : *text >= 0xc2 && *text < 0xe0 ? 2 :
+		     *text >= 0xe0 && *text < 0xf0 ? 3 : *text >= 0xf0 && *text < 0xf5 ? 4 : 0;
+	size_t i;
+
+	for (i = 1; i < len; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	if ((*text == 0xe0 && text[1] < 0xa0) || (*text == 0xed && text[1] >= 0xa0) ||
+	    (*text == 0xf0 && text[1] < 0x90) || (*text == 0xf4 && text[1] >= 0x90))
+		return 0;
+	return len;
+}
+
+/**
+ * printable - a name that somebody else has chosen, for a terminal
+ * @text: the name
+ * @buf: room for it
+ * @size: of @buf
+ *
+ * Return: @buf, with what is no plain character as a backslash and three digits
+ */
+const char *printable(const char *text, char *buf, size_t size)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	size_t len = 0;
+
+	while (*at && len + 5 < size) {
+		size_t n = utf8_length(at);
+
+		if (n == 0 || *at < ' ' || *at == 0x7f || *at == '\\' || (*at == 0xc2 && at[1] < 0xa0)) {
+			len += snprintf(buf + len, size - len, "\\%03o", *at++);
+			continue;
+		}
+		memcpy(buf + len, at, n);
+		at += n;
+		len += n;
+	}
+	buf[len] = '\0';
+	return buf;
+}
+
+/* add_bytes - a name that somebody else has chosen; what is no text becomes U+FFFD */
+void add_bytes(struct json_object *obj, const char *key, const char *value)
+{
+	const unsigned char *at = (const unsigned char *)value;
+	char text[3 * 4096];
+	size_t len = 0, n;
+
+	while (*at && len + 4 < sizeof(text)) {
+		n = utf8_length(at);
+		memcpy(text + len, n ? (const char *)at : "\xef\xbf\xbd", n ?: 3);
+		len += n ?: 3;
+		at += n ?: 1;
+	}
+	json_object_object_add(obj, key, json_object_new_string_len(text, len));
+}
+
 void add_string(struct json_object *obj, const char *key, const char *value)
 {
 	json_object_object_add(obj, key, value ? json_object_new_string(value) : NULL);

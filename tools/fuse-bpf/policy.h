@@ -172,6 +172,8 @@ int tables_build(const struct policy *policy, struct tables *tables);
 void tables_free(struct tables *tables);
 
 /* policy_load.c */
+volatile struct policy_control *control_map(int fd);
+void control_unmap(volatile struct policy_control *control);
 int policy_attach(const char *path, int root_fd, dev_t dev);
 int do_policy_load(struct args *args);
 int do_policy_unload(struct args *args);
@@ -200,6 +202,7 @@ bool enforced_scope(const struct enforced *enforced, __u32 scope);
 void enforced_free(struct enforced *enforced);
 int enforced_rules(const struct enforced *enforced, struct policy_rule **rules, size_t *nr,
 		   __u64 **hits);
+int enforced_rule(const struct enforced *enforced, __u32 number, struct policy_rule *rule);
 int do_policy_show(struct args *args);
 int do_policy_diff(struct args *args);
 int do_policy_log(struct args *args);

@@ -66,7 +66,8 @@ struct load {
 	struct json_object *warnings;
 };
 
-static volatile struct policy_control *control_map(int fd)
+/* control_map - what the filters of a policy share, to be changed; NULL with errno set */
+volatile struct policy_control *control_map(int fd)
 {
 	void *control = mmap(NULL, sizeof(struct policy_control), PROT_READ | PROT_WRITE,
 			     MAP_SHARED, fd, 0);
@@ -74,7 +75,7 @@ static volatile struct policy_control *control_map(int fd)
 	return control == MAP_FAILED ? NULL : control;
 }
 
-static void control_unmap(volatile struct policy_control *control)
+void control_unmap(volatile struct policy_control *control)
 {
 	munmap((void *)control, sizeof(*control));
 }

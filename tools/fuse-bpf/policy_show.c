@@ -7,7 +7,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,6 +213,33 @@ int enforced_rules(const struct enforced *enforced, struct policy_rule **rules, 
 	return FAILED;
 }
 
+/**
+ * enforced_rule - read one of the rules that the kernel has
+ * @enforced: the policy of a mount
+ * @number: of the rule
+ * @rule: out: the rule
+ *
+ * Return: 0 or a negative errno
+ */
+int enforced_rule(const struct enforced *enforced, __u32 number, struct policy_rule *rule)
+{
+	const struct fuse_filter_info *main = enforced_main(enforced);
+	int fd = main ? enforced_map(main, "policy_rules") : -ENOENT;
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+	int err;
+
+	if (fd < 0)
+		return fd;
+	err = bpf_map_get_info_by_fd(fd, &info, &size);
+	if (!err && info.value_size != sizeof(*rule))
+		err = -EPROTO;
+	if (!err && bpf_map_lookup_elem(fd, &number, rule))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
 static void show_rule(const struct policy_rule *rule, size_t number, __u64 hits, bool active,
 		      struct json_object *list)
 {
@@ -406,14 +432,6 @@ int do_policy_diff(struct args *args)
 	return ret;
 }
 
-static volatile sig_atomic_t stopped;
-
-static void stop(int signal)
-{
-	(void)signal;
-	stopped = 1;
-}
-
 /* Of a descriptor that two tools read, each event goes to one of them. */
 static int log_event(void *arg, void *data, size_t size)
 {
@@ -461,7 +479,7 @@ static int read_log(int fd, bool follow)
 		return FAILED;
 	}
 	err = ring_buffer__consume(ring);
-	while (err >= 0 && follow && !stopped) {
+	while (err >= 0 && follow && !stopped()) {
 		fflush(stdout);
 		err = ring_buffer__poll(ring, 500);
 		if (err == -EINTR)
@@ -513,8 +531,7 @@ int do_policy_log(struct args *args)
 	fd = open_log(mountpoint);
 	if (fd < 0)
 		return FAILED;
-	signal(SIGINT, stop);
-	signal(SIGTERM, stop);
+	stop_on_signals();
 	ret = read_log(fd, follow);
 	close(fd);
 	return ret;

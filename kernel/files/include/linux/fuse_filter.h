@@ -272,7 +272,9 @@ struct fuse_filter_ops {
 	 * without (TMPFILE)
 	 *
 	 * @in: flags and mode; of the flags, %O_EXCL at most where the file is
-	 * backed. @open is called for it too.
+	 * backed. @open is called for it too if it has a name; without, it is
+	 * open when it is made. mknod(2) of a regular file comes here as well,
+	 * and opens nothing.
 	 *
 	 * bpf_fuse_ctx_attr() as in @mknod.
 	 */
