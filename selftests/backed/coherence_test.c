@@ -4,6 +4,7 @@
  * before: the next operation must see them.
  */
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sys/mount.h>
 
 #include "backed_fixture.h"
@@ -216,6 +217,24 @@ TEST_F(coherence, attributes)
 	EXPECT_EQ(0, diff_stat(back, mnt));
 	ASSERT_EQ(0, utimensat(AT_FDCWD, back, times, 0));
 	EXPECT_EQ(0, diff_stat(back, mnt));
+}
+
+/* Flags by which the VFS refuses, before the backing is asked */
+TEST_F(coherence, flags)
+{
+	const char *back = in(self->b.back, "file"), *mnt = in(self->b.mnt, "file");
+	const int flags[] = { FS_IMMUTABLE_FL, FS_APPEND_FL };
+
+	ASSERT_EQ(0, make_file(back, "some text", 0644));
+	cache(mnt);
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		ASSERT_EQ(0, set_file_flags(back, flags[i]));
+		EXPECT_EQ(-EPERM, RES(utimensat(AT_FDCWD, mnt, (struct timespec[2]){}, 0)));
+		EXPECT_EQ(-EPERM, RES(unlink(mnt)));
+		ASSERT_EQ(0, set_file_flags(back, 0));
+		EXPECT_EQ(0, RES(utimensat(AT_FDCWD, mnt, (struct timespec[2]){}, 0)));
+	}
+	EXPECT_EQ(0, RES(unlink(mnt)));
 }
 
 TEST_F(coherence, attributes_of_an_open_file)

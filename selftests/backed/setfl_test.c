@@ -43,15 +43,6 @@ FIXTURE_TEARDOWN(setfl)
 	EXPECT_EQ(0, backed_destroy(&self->b));
 }
 
-static int set_flags(const char *path, int flags)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int err = RES(ioctl(fd, FS_IOC_SETFLAGS, &flags));
-
-	close(fd);
-	return err;
-}
-
 static ssize_t write_no_append(int fd, const char *text, off_t offset)
 {
 	struct iovec iov = { (void *)text, strlen(text) };
@@ -108,14 +99,14 @@ TEST_F(setfl, append_only)
 
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, fcntl(other, F_SETFL, 0));
-	ASSERT_EQ(0, set_flags(self->back, FS_APPEND_FL));
+	ASSERT_EQ(0, set_file_flags(self->back, FS_APPEND_FL));
 	EXPECT_EQ(-EPERM, write_no_append(fd, "a", 0));
 	/* It was cleared when that was allowed, but nothing was written so before */
 	EXPECT_EQ(-EPERM, RES(pwrite(other, "b", 1, 0)));
 	EXPECT_EQ(1, pread(other, &byte, 1, 0));
 	EXPECT_EQ(1, pwrite(fd, "c", 1, 0));
 	EXPECT_STREQ("0123456789c", text_of(self->back));
-	EXPECT_EQ(0, set_flags(self->back, 0));
+	EXPECT_EQ(0, set_file_flags(self->back, 0));
 	close(other);
 	close(fd);
 }

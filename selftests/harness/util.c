@@ -2,9 +2,11 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -138,6 +140,16 @@ int make_big_file(const char *path, size_t size, unsigned int seed)
 		buf[i] = byte_at(seed, i);
 	err = write_path(path, O_TRUNC, 0644, buf, size);
 	free(buf);
+	return err;
+}
+
+int set_file_flags(const char *path, int flags)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int err = fd < 0 ? -errno : RES(ioctl(fd, FS_IOC_SETFLAGS, &flags));
+
+	if (fd >= 0)
+		close(fd);
 	return err;
 }
 

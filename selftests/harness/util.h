@@ -74,6 +74,15 @@ int make_dir(const char *path, mode_t mode);
 int make_big_file(const char *path, size_t size, unsigned int seed);
 
 /**
+ * set_file_flags - set a file's flags
+ * @path: the file
+ * @flags: FS_*_FL; those that are not there are taken away
+ *
+ * Return: 0, or a negative errno
+ */
+int set_file_flags(const char *path, int flags);
+
+/**
  * replace_file - put a new file in the place of another, atomically
  * @path: the file
  * @text: contents of the new one

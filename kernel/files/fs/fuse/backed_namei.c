@@ -290,16 +290,17 @@ static int fuse_backed_relookup(struct inode *dir, const struct qstr *name,
 
 /*
  * Whether something may be removed from a directory with the sticky bit, the VFS
- * decides by the owner in our inode: let it be the backing's. Returns 1, or -ECHILD
- * in RCU-walk.
+ * decides by the owner in our inode, and whether it may be changed at all, by its
+ * flags: let them be the backing's. Returns 1, or -ECHILD in RCU-walk.
  */
-static int fuse_backed_keep_owner(struct inode *inode, unsigned int flags)
+static int fuse_backed_keep_rights(struct inode *inode, unsigned int flags)
 {
 	const struct fuse_backed *fbk = fuse_backed(inode);
 	const struct inode *real = d_inode_rcu(fbk->dentry);
 	struct mnt_idmap *idmap = mnt_idmap(fbk->fb->mnt);
 
 	if (likely(real && inode->i_mode == real->i_mode &&
+		   !((inode->i_flags ^ real->i_flags) & (S_APPEND | S_IMMUTABLE)) &&
 		   vfsuid_eq_kuid(i_uid_into_vfsuid(idmap, real), inode->i_uid)))
 		return 1;
 	if (flags & LOOKUP_RCU)
@@ -363,7 +364,7 @@ bool fuse_backed_revalidate(struct inode *dir, const struct qstr *name,
 		       fuse_backed_alike(inode, dir)))
 		*ret = 0;
 	else if (fuse_backed_name_valid(dir, entry))
-		*ret = inode ? fuse_backed_keep_owner(inode, flags) : 1;
+		*ret = inode ? fuse_backed_keep_rights(inode, flags) : 1;
 	else if (flags & LOOKUP_RCU)
 		*ret = -ECHILD;
 	else
