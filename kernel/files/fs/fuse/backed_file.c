@@ -65,11 +65,12 @@ void fuse_backed_uninstall(struct file *file)
 
 /*
  * Each write says of itself whether it appends, as RWF_NOAPPEND decides that too. The
- * flag stays, by which writes elsewhere to an append-only file are refused.
+ * flag stays, by which writes elsewhere to an append-only file are refused. Others may
+ * be reading and writing by these flags: they change at once.
  */
-static void fuse_backed_append_if_told(struct file *backing)
+static void fuse_backed_set_iocb_flags(struct file *backing)
 {
-	backing->f_iocb_flags &= ~IOCB_APPEND;
+	WRITE_ONCE(backing->f_iocb_flags, iocb_flags(backing) & ~IOCB_APPEND);
 }
 
 /**
@@ -92,9 +93,8 @@ void fuse_backed_change_flags(const struct file *file, struct file *backing)
 		return;
 
 	spin_lock(&backing->f_lock);
-	backing->f_flags = (backing->f_flags & ~FUSE_BACKED_SETFL) | flags;
-	backing->f_iocb_flags = iocb_flags(backing);
-	fuse_backed_append_if_told(backing);
+	WRITE_ONCE(backing->f_flags, (backing->f_flags & ~FUSE_BACKED_SETFL) | flags);
+	fuse_backed_set_iocb_flags(backing);
 	spin_unlock(&backing->f_lock);
 }
 
@@ -124,7 +124,7 @@ int fuse_backed_install(struct inode *inode, struct file *file,
 		fput(backing);
 		return -ENOMEM;
 	}
-	fuse_backed_append_if_told(backing);
+	fuse_backed_set_iocb_flags(backing);
 	ff->passthrough = backing;
 	ff->cred = get_cred(fuse_backed_cred(inode));
 	file->private_data = ff;
