@@ -7,13 +7,13 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
-FB=build/tools/fuse-bpf
 HIDE=build/bpf/hide.bpf.o
 RECORDER=build/selftests/recorder.bpf.o
 TOP=$(mktemp -d /tmp/bpftool-XXXXXX)
 PINS=/sys/fs/bpf/bpftool-test
 REGISTERED=/sys/fs/bpf/bpftool-registered
-number=0 failed=0 out='' map='' link=''
+number=0 failed=0 map='' link=''
+. selftests/harness/command.sh
 
 # result NAME STATUS
 result() {
@@ -37,17 +37,6 @@ run() {
 # ask WORD...: bpftool's answer, in $out
 ask() {
 	out=$(bpftool -j "$@" 2>&1) || { echo "# bpftool $*: exit $?, $out" && return 1; }
-}
-
-# is EXPR [TEXT]: what Python makes of an expression with $out as d, as text
-is() {
-	local got
-
-	got=$(python3 -c '
-import json, sys
-d = json.loads(sys.argv[1])
-print(eval(sys.argv[2]))' "$out" "$1" 2>&1)
-	[ "$got" = "${2:-True}" ] || { echo "# $1: '$got', not '${2:-True}'; $out" && return 1; }
 }
 
 # listed: the filters of the mount, in $out; sets the ids of the first

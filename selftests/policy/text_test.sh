@@ -5,27 +5,15 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
-FB=$PWD/build/tools/fuse-bpf
 TOP=$(mktemp -d /tmp/policy-XXXXXX)
 number=0 failed=0
-out='' status=0
+. selftests/harness/command.sh
 
 # policy VERB TEXT: run a verb on a policy with this text; sets $out and $status
 policy() {
 	printf '%s\n' "$2" >"$TOP/policy.conf"
 	status=0
 	out=$("$FB" -j policy "$1" "$TOP/policy.conf" 2>"$TOP/stderr") || status=$?
-}
-
-# is EXPR TEXT: what a Python expression makes of the document d must be this text
-is() {
-	local got
-
-	got=$(python3 -c '
-import json, sys
-d = json.loads(sys.argv[1])
-print(eval(sys.argv[2]))' "$out" "$1" 2>&1)
-	[ "$got" = "$2" ] || { echo "# $1: '$got', not '$2'; exit $status, $out" && return 1; }
 }
 
 # good RULES: must be accepted without a warning

@@ -181,6 +181,23 @@ static int fuse_backed_open(struct inode *inode, struct file *file)
 	return ret;
 }
 
+static int fuse_backed_ask_bytes(struct inode *inode, struct file *file, u32 opcode,
+				 loff_t offset, u64 size,
+				 struct fuse_filter_ranges *ranges)
+{
+	const struct fuse_filter_io in = { .offset = offset, .size = size };
+	struct fuse_filter_args args = { .ranges = ranges };
+	struct fuse_backed_call call = {
+		.opcode = opcode,
+		.inode = inode,
+		.in = &in,
+		.args = &args,
+		.file = file,
+	};
+
+	return fuse_backed_verdict(&call);
+}
+
 /*
  * Ask who answers for bytes of a file. Where something else than the backing's answer
  * would be wanted for some of them, @ranges notes which.
@@ -188,17 +205,7 @@ static int fuse_backed_open(struct inode *inode, struct file *file)
 static int fuse_backed_ask(struct file *file, u32 opcode, loff_t offset, u64 size,
 			   struct fuse_filter_ranges *ranges)
 {
-	const struct fuse_filter_io in = { .offset = offset, .size = size };
-	struct fuse_filter_args args = { .ranges = ranges };
-	struct fuse_backed_call call = {
-		.opcode = opcode,
-		.inode = file_inode(file),
-		.in = &in,
-		.args = &args,
-		.file = file,
-	};
-
-	return fuse_backed_verdict(&call);
+	return fuse_backed_ask_bytes(file_inode(file), file, opcode, offset, size, ranges);
 }
 
 /* The VFS answers FIONREAD from the size in our inode; keep up with the backing. */
@@ -471,17 +478,10 @@ static int fuse_backed_ask_map(struct file *file, u32 opcode,
 			       struct fuse_filter_ranges *ranges)
 {
 	const struct fuse_file *ff = file->private_data;
-	const struct fuse_filter_io in = { .size = S64_MAX };
-	struct fuse_filter_args args = { .ranges = ranges };
-	struct fuse_backed_call call = {
-		.opcode = opcode,
-		.inode = file_inode(file),
-		.in = &in,
-		.args = &args,
-		.file = ff->open_flags & FOPEN_PASSTHROUGH ? NULL : file,
-	};
 
-	return fuse_backed_verdict(&call);
+	return fuse_backed_ask_bytes(file_inode(file),
+				     ff->open_flags & FOPEN_PASSTHROUGH ? NULL : file,
+				     opcode, 0, S64_MAX, ranges);
 }
 
 /*
