@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# fuzz_test.sh: each fuzzer of the kernel's part with a seed that is always the same, and
+# fuzz_test.sh: each fuzzer that runs in a guest with a seed that is always the same, and
 # with one that is new and printed. For longer: make soak T=fuzz TIME=SECONDS.
 set -u
 
@@ -8,14 +8,14 @@ FUZZ=$(dirname "$0")/../../build/selftests/fuzz
 number=0
 failed=0
 
-# check NAME COMMAND...: one test; what the command prints last is in its name.
+# check NAME COMMAND...: one test; the seed and the sums are told with its name.
 check() {
 	local name=$1 out
 
 	shift
 	number=$((number + 1))
 	if out=$("$@" 2>&1); then
-		echo "ok $number $name: $(head -n 1 <<<"$out"), $(tail -n 1 <<<"$out")"
+		echo "ok $number $name$(grep -E '^seed |^[0-9]+ inputs' <<<"$out" | sed 's/^/, /' | tr -d '\n')"
 	else
 		failed=1
 		echo "not ok $number $name"
@@ -35,13 +35,15 @@ refuses() {
 }
 
 echo "TAP version 13"
-echo "1..8"
-check "answers of a daemon" "$FUZZ/reply" --seed 1 --inputs "$(scaled 800)"
-check "answers of a daemon, anew" "$FUZZ/reply" --inputs "$(scaled 800)"
-check "filters" "$FUZZ/filter" --seed 1 --inputs "$(scaled 3000)"
-check "filters, anew" "$FUZZ/filter" --inputs "$(scaled 3000)"
-check "requests" "$FUZZ/ioctl" --seed 1 --inputs "$(scaled 6000)"
-check "requests, anew" "$FUZZ/ioctl" --inputs "$(scaled 6000)"
+echo "1..10"
+check "answers of a daemon" "$FUZZ/reply" --seed 1 --inputs "$(scaled 500)"
+check "answers of a daemon, anew" "$FUZZ/reply" --inputs "$(scaled 500)"
+check "filters" "$FUZZ/filter" --seed 1 --inputs "$(scaled 2000)"
+check "filters, anew" "$FUZZ/filter" --inputs "$(scaled 2000)"
+check "requests" "$FUZZ/ioctl" --seed 1 --inputs "$(scaled 3000)"
+check "requests, anew" "$FUZZ/ioctl" --inputs "$(scaled 3000)"
+check "command lines" "$FUZZ/cli" --seed 1 --inputs "$(scaled 40)"
+check "command lines, anew" "$FUZZ/cli" --inputs "$(scaled 40)"
 check "no option that is unknown" refuses --seeds 1
 check "no number that is none" refuses --seed x
 exit $failed

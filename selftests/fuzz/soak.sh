@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# soak.sh SECONDS: the fuzzers of the kernel's part for that long, in turn, with seeds that
+# soak.sh SECONDS: the fuzzers for that long, in turn, with seeds that
 # no run had before. Ends with the sums; exit status 1 if anything was found.
 set -u
 
@@ -26,6 +26,7 @@ while [ $SECONDS -lt $end ]; do
 	go reply 60
 	go filter 30
 	go ioctl 30
+	go cli 20
 done
 [ $((hangs + unexpected)) -eq 0 ] && [ "$inputs" -gt 0 ] || status=1
 echo "# $inputs inputs, $hangs hangs, $unexpected unexpected"
