@@ -46,7 +46,7 @@ demo-tierfs: module user ## a tree whose files are in an object store, each clai
 check-lib: user ## the library as others find it: sanitizers, valgrind, install, pages
 	@$(ENTER) selftests/lib/check.sh
 
-test: module user $(if $(T),,check-lib) ## the tests on the stock kernel with the module [T='NAME...']
+test: module user $(if $(T),,check-lib fuzz-policy) ## the tests on the stock kernel with the module [T='NAME...']
 	@$(RUN) --timeout $(or $(TIMEOUT),3600) -- 'selftests/run.sh $(T)'
 
 test-debug: user ## the tests on the debug kernel [T='NAME...'] [PART=I/N]
@@ -60,6 +60,9 @@ test-full: module user ## the comparison with native directories, on more file s
 
 test-programs: module user ## real programs on a mount, with native results beside [T='programs/NAME...']
 	@$(RUN) --timeout 1200 --mem 3072 --env TEST_LIMIT=600 -- 'selftests/run.sh $(or $(T),programs/)'
+
+fuzz-policy: user ## texts of policies for the command, under sanitizers [TIME=SECONDS]
+	@$(ENTER) selftests/fuzz/tools.sh $(or $(TIME),10)
 
 soak: module user ## run a test for longer, T=oracle TIME=SECONDS
 	@$(RUN) --timeout $$(($(or $(TIME),600) * 2 + 300)) --mem 3072 -- 'selftests/soak.sh $(T) $(TIME)'
@@ -91,5 +94,6 @@ clean: ## remove build/; the cache (~/.cache/fuse-bpf) stays
 	@rm -rf build
 
 .PHONY: help root check-lib module debug-kernel user demo demo-agent demo-astack demo-filters \
-	demo-tierfs test test-debug test-full test-programs soak bench-programs bench bench-full \
+	demo-tierfs test test-debug test-full test-programs soak fuzz-policy \
+	bench-programs bench bench-full \
 	bench-count bench-compare check vm clean

@@ -115,7 +115,7 @@ static bool decide(struct raw_server *server, const struct raw_request *request,
 
 	if (opcode < RAW_MAX_OPS)
 		__atomic_add_fetch(&server->counts[opcode], 1, __ATOMIC_SEQ_CST);
-	if (request->head.nodeid & FUSE_NODEID_KERNEL) {
+	if (request->head.nodeid & FUSE_NODEID_KERNEL && !server->lies) {
 		say("the server was asked about kernel-made node %#llx, opcode %u",
 		    (unsigned long long)request->head.nodeid, opcode);
 		server->kernel_nodes++;

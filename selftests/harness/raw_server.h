@@ -76,6 +76,7 @@ typedef bool (*raw_hook)(struct raw_server *server, const struct raw_request *re
  * @dev: device it reads
  * @counts: requests by opcode
  * @kernel_nodes: requests for nodes that a server must never hear of
+ * @lies: it names such nodes itself, so that these requests say nothing
  * @init: what the kernel said at INIT
  * @init_out: answer to INIT; set up by raw_server_new()
  * @uring: take requests by io_uring, once INIT is answered with that flag
@@ -89,6 +90,7 @@ struct raw_server {
 	int dev;
 	unsigned int counts[RAW_MAX_OPS];
 	unsigned int kernel_nodes;
+	bool lies;
 	struct fuse_init_in init;
 	struct fuse_init_out init_out;
 	bool uring;

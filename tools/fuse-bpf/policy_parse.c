@@ -472,7 +472,8 @@ static bool same_who(const struct who *a, const struct who *b)
 {
 	return !memcmp(&a->compiled, &b->compiled, sizeof(a->compiled)) &&
 	       a->nr_ids == b->nr_ids &&
-	       !memcmp(a->ids, b->ids, a->nr_ids * sizeof(*a->ids)) && !strcmp(a->text, b->text);
+	       (!a->nr_ids || !memcmp(a->ids, b->ids, a->nr_ids * sizeof(*a->ids))) &&
+	       !strcmp(a->text, b->text);
 }
 
 /* Rules for the same callers share a set. */
