@@ -30,7 +30,7 @@ tests() {
 	for group in module backed filter fuse oracle lib fuzz policy tool astack tierfs programs; do
 		[ "$group" != module ] || [ "$FLAVOUR" = module ] || continue
 		case $FLAVOUR:$group in
-		*:programs | debug:lib | debug:policy | debug:astack | debug:tierfs)
+		*:programs | debug:lib | debug:fuzz | debug:policy | debug:astack | debug:tierfs)
 			[ ${#args[@]} -gt 0 ] || continue
 			;;
 		esac
