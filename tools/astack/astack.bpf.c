@@ -473,15 +473,17 @@ static __always_inline void keep_tag(__u64 node, __u32 type, const struct fuse_f
 		tag->type = type;
 }
 
+/* What was known of a directory may be from another place, or of another of its number */
 static __always_inline void keep_dir(__u64 node, __u64 parent)
 {
-	struct astack_dir *above = dir_of(parent);
+	struct astack_dir *above = dir_of(parent), *dir = dir_of(node);
 	struct astack_dir copy;
 
-	if (!above || dir_of(node))
+	if (!above || (dir && dir->class == above->class && dir->user == above->user &&
+		       dir->types == above->types))
 		return;
 	copy = *above;
-	bpf_map_update_elem(&astack_dirs, &node, &copy, BPF_NOEXIST);
+	bpf_map_update_elem(&astack_dirs, &node, &copy, BPF_ANY);
 }
 
 SEC("struct_ops/lookup_post")
