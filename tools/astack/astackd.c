@@ -401,10 +401,9 @@ static int register_filter(struct bpf_map *ops)
 	snprintf(path, sizeof(path), ASTACK_PINS "/link_%s", bpf_map__name(ops));
 	if (!err)
 		err = bpf_link__pin(link, path);
-	if (link) {
-		bpf_link__disconnect(link);
+	/* The pin alone holds it from here on */
+	if (link)
 		bpf_link__destroy(link);
-	}
 	return explain(err, path);
 }
 
