@@ -9,18 +9,23 @@
 #include <linux/fs.h>
 #include <linux/quota.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
 #include "astack_fixture.h"
+#include "filter_fixture.h"
 #include "harness.h"
+#include "uring.h"
 
 #define DATA	"Android/data"
 #define APP	DATA "/com.demo.game"
@@ -58,6 +63,62 @@ static int open_it(void *arg)
 	return fd < 0 ? -errno : 0;
 }
 
+static int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int err = fd < 0 ? -errno : write(fd, text, strlen(text)) < 0 ? -errno : 0;
+
+	close(fd);
+	return err;
+}
+
+/* Namespaces of one's own, in which one is a user of any number, with all capabilities */
+static int own_namespaces(uid_t inside)
+{
+	uid_t uid = getuid();
+
+	/* Who has been root does not own what is in /proc */
+	if (prctl(PR_SET_DUMPABLE, 1) || unshare(CLONE_NEWUSER | CLONE_NEWNS))
+		return -errno;
+	return write_text("/proc/self/uid_map", in("", "%u %u 1", inside, uid) + 1);
+}
+
+static int find_it_in_own_mounts(void *arg)
+{
+	const char *data = astack_path(DATA);
+	struct stat st;
+	int fd;
+
+	if (own_namespaces(0) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return 1;
+	/* Under another name */
+	if (mount(data, "/mnt", NULL, MS_BIND | MS_REC, NULL))
+		return 2;
+	if (!stat("/mnt/com.demo.game", &st) || errno != ENOENT)
+		return 3;
+	if (!mount(arg, "/mnt", NULL, MS_BIND, NULL) || errno != ENOENT)
+		return 4;
+	fd = syscall(SYS_open_tree, AT_FDCWD, data, 1 /* OPEN_TREE_CLONE */ | AT_RECURSIVE);
+	if (fd < 0)
+		return 5;
+	if (!fstatat(fd, "com.demo.game", &st, 0) || errno != ENOENT)
+		return 6;
+	if (syscall(SYS_open_tree, AT_FDCWD, arg, 1) >= 0 || errno != ENOENT)
+		return 7;
+	/* As the root of all; a root must be a mount */
+	if (chdir("/mnt") || syscall(SYS_pivot_root, ".", "."))
+		return 8;
+	if (!stat("/com.demo.game", &st) || errno != ENOENT)
+		return 9;
+	return 0;
+}
+
+/* S10 */
+TEST_F(callers, mounts_of_their_own)
+{
+	EXPECT_EQ(0, astack_try(SPY, find_it_in_own_mounts, astack_path(APP)));
+}
+
 /* S10: what is mounted on a hidden name, or beside it under another one */
 TEST_F(callers, mounts_on_hidden_names)
 {
@@ -74,6 +135,72 @@ TEST_F(callers, mounts_on_hidden_names)
 	/* To be refused has not unmounted it */
 	EXPECT_EQ(0, astack_try(GAME, stat_it, in(app, "there")));
 	EXPECT_EQ(0, sh("umount %s && umount %s", app, alias));
+}
+
+/* By who it is for file systems, whoever it is otherwise */
+static int stat_by_fsuid(void *arg)
+{
+	setfsuid(10105);
+	if (stat_it(arg) != -ENOENT)
+		return 1;
+	setfsuid(10104);
+	return stat_it(arg);
+}
+
+static int stat_by_number(void *arg)
+{
+	if (own_namespaces(10104) || getuid() != 10104)
+		return 1;
+	return stat_it(arg);
+}
+
+static int stat_after_chroot(void *arg)
+{
+	if (chroot(arg) || setresgid(10105, 10105, 10105) || setresuid(10105, 10105, 10105))
+		return 1;
+	return stat_it("/com.demo.game");
+}
+
+/* By a ring, and by a thread of the kernel that works for it */
+static int stat_by_rings(void *arg)
+{
+	struct uring *plain = uring_new(), *polled = uring_new_polled();
+	int first = plain ? uring_stat(plain, arg) : 1;
+	int second = polled ? uring_stat(polled, arg) : 2;
+
+	return first == second ? first : 3;
+}
+
+/* A ring that knows both root and an app: each request is made by who it says */
+static int stat_by_personality(void *arg)
+{
+	struct uring *ring = uring_new();
+	int spy, game;
+
+	setfsuid(10105);
+	spy = uring_personality(ring);
+	setfsuid(10104);
+	game = uring_personality(ring);
+	setfsuid(0);
+	if (spy <= 0 || game <= 0 || uring_stat(ring, arg))
+		return 1;
+	if (uring_stat_as(ring, spy, arg) != -ENOENT)
+		return 2;
+	return uring_stat_as(ring, game, arg);
+}
+
+/* S12 */
+TEST_F(callers, identities)
+{
+	const char *app = astack_path(APP);
+
+	EXPECT_EQ(0, astack_try(ROOT, stat_by_fsuid, app));
+	EXPECT_EQ(-ENOENT, astack_try(SPY, stat_by_number, app));
+	EXPECT_EQ(0, astack_try(GAME, stat_by_number, app));
+	EXPECT_EQ(-ENOENT, astack_try(ROOT, stat_after_chroot, astack_path(DATA)));
+	EXPECT_EQ(-ENOENT, astack_try(SPY, stat_by_rings, app));
+	EXPECT_EQ(0, astack_try(GAME, stat_by_rings, app));
+	EXPECT_EQ(0, astack_try(ROOT, stat_by_personality, app));
 }
 
 static int set_xattr(void *arg)
@@ -272,6 +399,41 @@ static int stop_probing(pid_t pid, int stop)
 
 	close(stop);
 	return waitpid(pid, &status, 0) == pid ? status : -errno;
+}
+
+static int detach_first(void *arg)
+{
+	int fd = open(arg, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? 1 : fuse_bpf_detach(fd, 1);
+}
+
+/* S20: other filters come and go meanwhile; this one does, and all is closed */
+TEST_F(callers, filters_come_and_go)
+{
+	const char *app = astack_path(APP);
+	int dir = open(ASTACK_MNT, O_RDONLY | O_DIRECTORY | O_CLOEXEC), stop;
+	pid_t pid = start_probing(app, EIO, &stop);
+	struct filter filter = FILTER_NONE;
+	unsigned int i;
+
+	ASSERT_LT(0, pid);
+	ASSERT_LE(0, dir);
+	ASSERT_EQ(0, filter_load(&filter, "scripted"));
+	for (i = 0; i < 10; i++) {
+		ASSERT_EQ(0, filter_attach(&filter, dir, 0, 0));
+		ASSERT_EQ(0, filter_detach(&filter));
+	}
+	filter_destroy(&filter);
+	close(dir);
+	EXPECT_EQ(-EPERM, astack_try(FILES, detach_first, astack_path("DCIM")));
+	EXPECT_EQ(0, astack_try(GAME, stat_it, app));
+	ASSERT_EQ(0, RES(unlink(PINS "/link_astack_priv")));
+	for (i = 0; i < 100 && astack_try(GAME, stat_it, app) != -EIO; i++)
+		;
+	EXPECT_EQ(-EIO, astack_try(GAME, stat_it, app));
+	EXPECT_EQ(-EIO, astack_try(SPY, stat_it, app));
+	EXPECT_EQ(0, stop_probing(pid, stop));
 }
 
 static unsigned char full[IMG1_SIZE], redacted[IMG1_SIZE];
