@@ -178,15 +178,31 @@ static int start_daemon(void)
 	return -ETIMEDOUT;
 }
 
+/* Nobody but the stack gets to the volume, by its top's mode */
+static int mount_media(const char *fs)
+{
+	if (!strcmp(fs, "tmpfs"))
+		return sh("mount -t tmpfs -o mode=770,uid=1023,gid=1023 tmpfs %s/media", TOP);
+	return sh("{ [ -e /dev/loop-control ] || modprobe loop; } && rm -f %s/image && "
+		  "truncate -s 128M %s/image && mkfs.%s -q %s/image && "
+		  "mount -t %s -o loop %s/image %s/media && "
+		  "chown 1023:1023 %s/media && chmod 770 %s/media", TOP, TOP, fs, TOP, fs, TOP,
+		  TOP, TOP, TOP);
+}
+
 int astack_start(void)
+{
+	return astack_start_on("tmpfs");
+}
+
+int astack_start_on(const char *fs)
 {
 	int err;
 
 	sh("mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf");
 	sh("umount -l %s %s/media 2>/dev/null; rm -rf %s; mkdir -p %s %s/media", ASTACK_MNT, TOP,
 	   PINS, ASTACK_MNT, TOP);
-	err = sh("mount -t tmpfs -o mode=770,uid=1023,gid=1023 tmpfs %s/media && "
-		 "mkdir -m 755 %s", TOP, ASTACK_VOLUME);
+	err = mount_media(fs) ?: sh("mkdir -m 755 %s", ASTACK_VOLUME);
 	err = err ?: astack_ctl("user 0");
 	err = err ?: astack_ctl("user 10");
 	err = err ?: start_daemon();
@@ -223,6 +239,14 @@ int astack_as(enum astack_caller_id id, int (*fn)(void *arg), const void *arg)
 	while (nr < 3 && c->groups[nr])
 		nr++;
 	return c->uid ? as_user_groups(c->uid, c->uid, c->groups, nr, fn, arg) : in_child(fn, arg);
+}
+
+int astack_try(enum astack_caller_id id, int (*fn)(void *arg), const char *path)
+{
+	char copy[PATH_MAX];
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	return astack_as(id, fn, copy);
 }
 
 int astack_count(struct astack_counts *counts)

@@ -37,6 +37,9 @@ extern const struct astack_caller astack_callers[ASTACK_CALLERS];
 /* astack_start - make the volume, start the daemon, fill it; 0 or a negative errno */
 int astack_start(void);
 
+/* astack_start_on - the same, with the volume on a file system of a type, not on tmpfs */
+int astack_start_on(const char *fs);
+
 /* astack_stop - unmount, and wait for the daemon; 0, or what it ended with */
 int astack_stop(void);
 
@@ -53,6 +56,9 @@ int __attribute__((format(printf, 1, 2))) astack_ctl(const char *fmt, ...);
  * @arg: for @fn
  */
 int astack_as(enum astack_caller_id id, int (*fn)(void *arg), const void *arg);
+
+/* astack_try - astack_as() with a path, which fn gets a copy of */
+int astack_try(enum astack_caller_id id, int (*fn)(void *arg), const char *path);
 
 /* astack_path - path in user 0's tree, good for some calls; see in() */
 #define astack_path(...) in(ASTACK_MNT "/0", __VA_ARGS__)

@@ -47,12 +47,13 @@ static int map_rings(struct uring *ring)
 	return ring->sqes == MAP_FAILED ? -1 : 0;
 }
 
-struct uring *uring_new(void)
+static struct uring *new_ring(__u32 flags)
 {
 	struct uring *ring = calloc(1, sizeof(*ring));
 
 	if (!ring)
 		return NULL;
+	ring->params.flags = flags;
 	ring->fd = syscall(SYS_io_uring_setup, 1, &ring->params);
 	/* Kernels with our operations have both rings in one mapping */
 	if (ring->fd >= 0 && !map_rings(ring))
@@ -61,6 +62,16 @@ struct uring *uring_new(void)
 		close(ring->fd);
 	free(ring);
 	return NULL;
+}
+
+struct uring *uring_new(void)
+{
+	return new_ring(0);
+}
+
+struct uring *uring_new_polled(void)
+{
+	return new_ring(IORING_SETUP_SQPOLL);
 }
 
 void uring_free(struct uring *ring)
@@ -85,12 +96,16 @@ static int submit(struct uring *ring, const struct io_uring_sqe *sqe)
 	__u32 *head = word(ring, p->cq_off.head);
 	__u32 slot = *tail & (p->sq_entries - 1);
 	const struct io_uring_cqe *cqes;
+	unsigned int flags = IORING_ENTER_GETEVENTS;
 	int res;
+
+	if (p->flags & IORING_SETUP_SQPOLL)
+		flags |= IORING_ENTER_SQ_WAKEUP;
 
 	ring->sqes[slot] = *sqe;
 	word(ring, p->sq_off.array)[slot] = slot;
 	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	if (syscall(SYS_io_uring_enter, ring->fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
+	if (syscall(SYS_io_uring_enter, ring->fd, 1, 1, flags, NULL, 0) < 0)
 		return -errno;
 	if (__atomic_load_n(word(ring, p->cq_off.tail), __ATOMIC_ACQUIRE) == *head)
 		return -EBUSY;
@@ -127,6 +142,23 @@ ssize_t uring_read(struct uring *ring, enum uring_read how, int fd, void *buf, s
 		ret = submit(ring, &sqe);
 		syscall(SYS_io_uring_register, ring->fd, IORING_UNREGISTER_BUFFERS, NULL, 0);
 		return ret;
+	case URING_READ_REGISTERED:
+		if (syscall(SYS_io_uring_register, ring->fd, IORING_REGISTER_FILES, &fd, 1))
+			return -errno;
+		sqe.opcode = IORING_OP_READ;
+		sqe.flags = IOSQE_FIXED_FILE;
+		sqe.fd = 0;
+		sqe.addr = (uintptr_t)buf;
+		sqe.len = size;
+		ret = submit(ring, &sqe);
+		syscall(SYS_io_uring_register, ring->fd, IORING_UNREGISTER_FILES, NULL, 0);
+		return ret;
+	case URING_READ_ASYNC:
+		sqe.opcode = IORING_OP_READ;
+		sqe.flags = IOSQE_ASYNC;
+		sqe.addr = (uintptr_t)buf;
+		sqe.len = size;
+		return submit(ring, &sqe);
 	}
 	return -EINVAL;
 }
@@ -146,10 +178,22 @@ int uring_open(struct uring *ring, const char *path, int flags)
 
 int uring_stat(struct uring *ring, const char *path)
 {
+	return uring_stat_as(ring, 0, path);
+}
+
+int uring_personality(struct uring *ring)
+{
+	int id = syscall(SYS_io_uring_register, ring->fd, IORING_REGISTER_PERSONALITY, NULL, 0);
+
+	return id < 0 ? -errno : id;
+}
+
+int uring_stat_as(struct uring *ring, int personality, const char *path)
+{
 	struct statx st;
 	const struct io_uring_sqe sqe = {
 		.opcode = IORING_OP_STATX, .fd = AT_FDCWD, .addr = (uintptr_t)path,
-		.len = STATX_BASIC_STATS, .off = (uintptr_t)&st,
+		.len = STATX_BASIC_STATS, .off = (uintptr_t)&st, .personality = personality,
 	};
 
 	return submit(ring, &sqe);

@@ -13,12 +13,17 @@ struct uring;
 /* uring_new - a ring; NULL with errno set if there can be none */
 struct uring *uring_new(void);
 
+/* uring_new_polled - one that a thread of the kernel works for, as who made it */
+struct uring *uring_new_polled(void);
+
 void uring_free(struct uring *ring);
 
 enum uring_read {
 	URING_READ,
 	URING_READV,
 	URING_READ_FIXED,
+	URING_READ_REGISTERED,	/* a file that is registered */
+	URING_READ_ASYNC,	/* in a thread of its own */
 };
 
 /**
@@ -40,6 +45,17 @@ int uring_open(struct uring *ring, const char *path, int flags);
 
 /* uring_stat - ask for attributes; 0 or a negative errno */
 int uring_stat(struct uring *ring, const char *path);
+
+/**
+ * uring_personality - register who the caller is
+ * @ring: the ring
+ *
+ * Return: what uring_stat_as() takes, or a negative errno
+ */
+int uring_personality(struct uring *ring);
+
+/* uring_stat_as - uring_stat() as somebody who has registered with the ring */
+int uring_stat_as(struct uring *ring, int personality, const char *path);
 
 /**
  * aio_pread - as uring_read(), by io_submit(2)

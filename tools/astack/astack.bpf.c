@@ -14,6 +14,7 @@
 
 #define O_ACCMODE	3
 #define O_TRUNC		01000
+#define R_OK		4
 #define DT_DIR		4
 #define DT_REG		8
 
@@ -203,6 +204,40 @@ int BPF_PROG(priv_opendir, struct fuse_filter_ctx *fctx, const struct fuse_open_
 									   FUSE_FILTER_DEFAULT;
 }
 
+/*
+ * Neither to open something nor to ask whether that could be done: to watch it, or to
+ * read extended attributes, for which the VFS asks alike.
+ */
+static __always_inline bool is_watch(const struct fuse_access_in *in)
+{
+	return in->mask & R_OK && !(in->mask & (FUSE_FILTER_MAY_OPEN | FUSE_FILTER_MAY_ACCESS));
+}
+
+/* A watch tells names that listings hide: it is for those who are shown them all */
+SEC("struct_ops/permission")
+int BPF_PROG(priv_permission, struct fuse_filter_ctx *fctx, const struct fuse_access_in *in)
+{
+	__u32 allowed = ASTACK_SYSTEM;
+
+	if (!is_watch(in))
+		return FUSE_FILTER_DEFAULT;
+	switch (class_of(fctx->nodeid)) {
+	case ASTACK_ROOT:
+	case ASTACK_DATA:
+		break;
+	case ASTACK_OBB:
+		allowed |= ASTACK_INSTALLER;
+		break;
+	case ASTACK_USER:
+	case ASTACK_MEDIA:
+		allowed |= ASTACK_MANAGE;
+		break;
+	default:
+		return FUSE_FILTER_DEFAULT;
+	}
+	return rights(fctx) & allowed ? FUSE_FILTER_DEFAULT : -EACCES;
+}
+
 /* How many apps there are, and when one came or went, is nobody's business */
 SEC("struct_ops/getattr_post")
 int BPF_PROG(priv_getattr_post, struct fuse_filter_ctx *fctx)
@@ -371,6 +406,7 @@ struct fuse_filter_ops astack_priv = {
 	.lookup_post = (void *)priv_lookup_post,
 	.dirent = (void *)priv_dirent,
 	.opendir = (void *)priv_opendir,
+	.permission = (void *)priv_permission,
 	.getattr_post = (void *)priv_getattr_post,
 	.statfs_post = (void *)priv_statfs_post,
 	.setattr = (void *)priv_setattr,
@@ -437,15 +473,17 @@ static __always_inline void keep_tag(__u64 node, __u32 type, const struct fuse_f
 		tag->type = type;
 }
 
+/* What was known of a directory may be from another place, or of another of its number */
 static __always_inline void keep_dir(__u64 node, __u64 parent)
 {
-	struct astack_dir *above = dir_of(parent);
+	struct astack_dir *above = dir_of(parent), *dir = dir_of(node);
 	struct astack_dir copy;
 
-	if (!above || dir_of(node))
+	if (!above || (dir && dir->class == above->class && dir->user == above->user &&
+		       dir->types == above->types))
 		return;
 	copy = *above;
-	bpf_map_update_elem(&astack_dirs, &node, &copy, BPF_NOEXIST);
+	bpf_map_update_elem(&astack_dirs, &node, &copy, BPF_ANY);
 }
 
 SEC("struct_ops/lookup_post")
@@ -500,23 +538,40 @@ static __always_inline struct astack_tag *tag_made(struct fuse_filter_ctx *fctx)
 	return tag_of(node);
 }
 
-SEC("struct_ops/open")
-int BPF_PROG(media_open, struct fuse_filter_ctx *fctx, const struct fuse_open_in *in)
+/* May the caller read a shared file? */
+static __always_inline int may_read(const struct fuse_filter_ctx *fctx,
+				    const struct astack_tag *tag)
 {
 	__u32 have = rights(fctx);
-	struct astack_tag *tag = tag_made(fctx);
 
-	if (!tag)
-		tag = tag_of(fctx->nodeid);
 	if (have & (ASTACK_SYSTEM | ASTACK_MANAGE))
 		return FUSE_FILTER_DEFAULT;
 	if (!tag)
 		return -EACCES;
-	if (tag->owner == fctx->fsuid)
+	return tag->owner == fctx->fsuid || may_read_type(have, tag->type) ?
+	       FUSE_FILTER_DEFAULT : -EACCES;
+}
+
+/* Watches of directories are astack_priv's to refuse */
+SEC("struct_ops/permission")
+int BPF_PROG(media_permission, struct fuse_filter_ctx *fctx, const struct fuse_access_in *in)
+{
+	if (!is_watch(in) || dir_of(fctx->nodeid))
 		return FUSE_FILTER_DEFAULT;
-	if (in->flags & (O_ACCMODE | O_TRUNC) || !may_read_type(have, tag->type))
+	return may_read(fctx, tag_of(fctx->nodeid));
+}
+
+SEC("struct_ops/open")
+int BPF_PROG(media_open, struct fuse_filter_ctx *fctx, const struct fuse_open_in *in)
+{
+	struct astack_tag *tag = tag_made(fctx);
+
+	if (!tag)
+		tag = tag_of(fctx->nodeid);
+	if (in->flags & (O_ACCMODE | O_TRUNC) && !(tag && tag->owner == fctx->fsuid) &&
+	    !(rights(fctx) & (ASTACK_SYSTEM | ASTACK_MANAGE)))
 		return -EACCES;
-	return FUSE_FILTER_DEFAULT;
+	return may_read(fctx, tag);
 }
 
 /*
@@ -700,6 +755,7 @@ SEC(".struct_ops.link")
 struct fuse_filter_ops astack_media = {
 	.lookup_post = (void *)media_lookup_post,
 	.dirent = (void *)media_dirent,
+	.permission = (void *)media_permission,
 	.open = (void *)media_open,
 	.read = (void *)media_read,
 	.write = (void *)media_write,

@@ -296,23 +296,37 @@ static void ll_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	remove_name(req, parent, name, AT_REMOVEDIR);
 }
 
-/* May a file have this name in this directory? */
+static int collection_of(const struct node *dir, struct astack_dir *collection)
+{
+	__u64 node = tree_node(dir->fd);
+
+	if (bpf_map_lookup_elem(maps[TREE_DIRS], &node, collection) ||
+	    collection->class != ASTACK_MEDIA)
+		return -EPERM;
+	return 0;
+}
+
+/*
+ * May a file have this name in this directory? A directory could hold anything: it moves
+ * only to where the same types can be made; mv(1) makes another one and asks about each.
+ */
 static int may_be_called(const struct fuse_ctx *ctx, const struct node *from, const char *name,
 			 const struct node *dir, const char *newname)
 {
 	char key[ASTACK_SUFFIX_SIZE] = "";
 	const char *dot = strrchr(newname, '.');
 	__u32 type = ASTACK_OTHER;
-	struct astack_dir where;
-	__u64 node = tree_node(dir->fd);
+	struct astack_dir old, where;
 	struct stat st;
 
 	if (fstatat(from->fd, name, &st, AT_SYMLINK_NOFOLLOW))
 		return -errno;
-	if (S_ISDIR(st.st_mode) || rights_of(ctx->uid) & (ASTACK_MANAGE | ASTACK_SYSTEM))
+	if (rights_of(ctx->uid) & (ASTACK_MANAGE | ASTACK_SYSTEM))
 		return 0;
-	if (bpf_map_lookup_elem(maps[TREE_DIRS], &node, &where) || where.class != ASTACK_MEDIA)
+	if (collection_of(from, &old) || collection_of(dir, &where))
 		return -EPERM;
+	if (S_ISDIR(st.st_mode))
+		return old.types == where.types ? 0 : -EXDEV;
 	if (dot && strlen(dot) < sizeof(key)) {
 		strcpy(key, dot);
 		bpf_map_lookup_elem(maps[TREE_TYPES], key, &type);
@@ -387,10 +401,9 @@ static int register_filter(struct bpf_map *ops)
 	snprintf(path, sizeof(path), ASTACK_PINS "/link_%s", bpf_map__name(ops));
 	if (!err)
 		err = bpf_link__pin(link, path);
-	if (link) {
-		bpf_link__disconnect(link);
+	/* The pin alone holds it from here on */
+	if (link)
 		bpf_link__destroy(link);
-	}
 	return explain(err, path);
 }
 

@@ -2,13 +2,17 @@
 #include <bpf/bpf.h>
 #include <ctype.h>
 #include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <fuse_bpf.h>
@@ -112,6 +116,33 @@ static int make_dir(int at, const char *path, uid_t uid, gid_t gid, mode_t mode)
 	return err;
 }
 
+#define ACL_ENTRY(tag, perm) { htole16(tag), htole16(perm), htole32(ACL_UNDEFINED_ID) }
+#define ACL_ALL (ACL_READ | ACL_WRITE | ACL_EXECUTE)
+
+/*
+ * Where there is a default ACL, modes of what is made are those that the filter gives,
+ * and the umask of who makes it has no say.
+ */
+static int share_dir(int at, const char *path)
+{
+	const struct {
+		struct posix_acl_xattr_header head;
+		struct posix_acl_xattr_entry entry[3];
+	} acl = {
+		{ htole32(POSIX_ACL_XATTR_VERSION) },
+		{ ACL_ENTRY(ACL_USER_OBJ, ACL_ALL), ACL_ENTRY(ACL_GROUP_OBJ, ACL_ALL),
+		  ACL_ENTRY(ACL_OTHER, ACL_ALL) },
+	};
+	int fd = open_dir(at, path), err = 0;
+
+	if (fd < 0)
+		return complain("cannot open", path);
+	if (fsetxattr(fd, "system.posix_acl_default", &acl, sizeof(acl), 0))
+		err = complain("cannot set the default ACL of", path);
+	close(fd);
+	return err;
+}
+
 static int make_nomedia(int user)
 {
 	int fd = openat(user, "Android/data/.nomedia", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
@@ -135,9 +166,12 @@ int tree_make_user(int volume, unsigned int user)
 	fd = open_dir(volume, name);
 	if (fd < 0)
 		return complain("cannot open", name);
-	for (i = 1; i < NR_DIRS && !err; i++)
+	for (i = 1; i < NR_DIRS && !err; i++) {
 		err = make_dir(fd, tree_dirs[i].path, MEDIA_RW, tree_dirs[i].gid,
 			       tree_dirs[i].mode);
+		if (!err && tree_dirs[i].class == ASTACK_MEDIA)
+			err = share_dir(fd, tree_dirs[i].path);
+	}
 	if (!err)
 		err = make_nomedia(fd);
 	close(fd);
