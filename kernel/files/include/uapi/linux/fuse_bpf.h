@@ -143,8 +143,8 @@ struct fuse_bpf_ask_out {
 
 /*
  * fuse_access_in.mask as filters see it, besides X_OK, W_OK and R_OK: what it is for. A
- * path walk asks for X_OK alone; inotify(7) and fanotify(7) ask for R_OK alone before
- * they watch something.
+ * path walk asks for X_OK alone; R_OK alone is asked for by inotify(7) and fanotify(7)
+ * before they watch something, and by getxattr(2) of user.* names.
  */
 #define FUSE_FILTER_MAY_APPEND	(1U << 3) /* open(2) to append */
 #define FUSE_FILTER_MAY_ACCESS	(1U << 4) /* access(2) and its like */
