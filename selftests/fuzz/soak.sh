@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # soak.sh SECONDS: the fuzzers for that long, in turn, with seeds that
-# no run had before. Ends with the sums; exit status 1 if anything was found.
+# no run had before. Ends with the sums; exit status 1 if anything was found, or if a
+# fuzzer did not come to its sums.
 set -u
 
 FUZZ=build/selftests/fuzz
@@ -15,6 +16,7 @@ go() {
 	[ $SECONDS -lt $end ] || return
 	while read -r line; do
 		echo "# $1: ${line:0:400}"
+		[[ $line != 'status '* ]] || status=1
 		[[ $line =~ ^$number\ inputs,\ $number\ hangs,\ $number\ unexpected$ ]] || continue
 		inputs=$((inputs + BASH_REMATCH[1]))
 		hangs=$((hangs + BASH_REMATCH[2]))
