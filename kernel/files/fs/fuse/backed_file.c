@@ -711,6 +711,19 @@ static ssize_t fuse_backed_copy_backing(struct file *in, loff_t in_pos,
 	return ret;
 }
 
+static struct fuse_copy_file_range_in
+fuse_backed_copy_in(loff_t in_pos, const struct file *out, loff_t out_pos,
+		    loff_t len, unsigned int flags)
+{
+	return (struct fuse_copy_file_range_in) {
+		.off_in = in_pos,
+		.nodeid_out = fuse_backed_node_id(file_inode(out)),
+		.off_out = out_pos,
+		.len = len,
+		.flags = flags,
+	};
+}
+
 /*
  * The VFS calls this only if both files are open on backed inodes: it compares
  * the addresses of the operations.
@@ -719,13 +732,8 @@ static ssize_t fuse_backed_copy_file_range(struct file *in, loff_t in_pos,
 					   struct file *out, loff_t out_pos,
 					   size_t len, unsigned int flags)
 {
-	const struct fuse_copy_file_range_in copy = {
-		.off_in = in_pos,
-		.nodeid_out = fuse_backed_node_id(file_inode(out)),
-		.off_out = out_pos,
-		.len = len,
-		.flags = flags,
-	};
+	const struct fuse_copy_file_range_in copy =
+		fuse_backed_copy_in(in_pos, out, out_pos, len, flags);
 	struct fuse_backed_call call = {
 		.opcode = FUSE_COPY_FILE_RANGE,
 		.inode = file_inode(in),
@@ -789,13 +797,8 @@ static loff_t fuse_backed_remap_file_range(struct file *in, loff_t in_pos,
 					   struct file *out, loff_t out_pos,
 					   loff_t len, unsigned int flags)
 {
-	const struct fuse_copy_file_range_in copy = {
-		.off_in = in_pos,
-		.nodeid_out = fuse_backed_node_id(file_inode(out)),
-		.off_out = out_pos,
-		.len = len,
-		.flags = flags,
-	};
+	const struct fuse_copy_file_range_in copy =
+		fuse_backed_copy_in(in_pos, out, out_pos, len, flags);
 	struct fuse_backed_call call = {
 		.opcode = FUSE_COPY_FILE_RANGE,
 		.inode = file_inode(in),
