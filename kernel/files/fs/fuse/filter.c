@@ -96,6 +96,18 @@ fuse_filter_sum_masks(const struct fuse_filter_chain *chain)
 }
 
 /*
+ * What the filters of a mount are asked about. It is said before it holds, so that
+ * nobody finds a filter and is told that there is none.
+ */
+static void fuse_filter_set_ops(const struct fuse_filter *filter,
+				const struct fuse_filter_chain *chain)
+{
+	if (!filter->dir && !filter->bound)
+		WRITE_ONCE(filter->fc->filter_ops,
+			   chain ? chain->masks.pre | chain->masks.post : 0);
+}
+
+/*
  * Put @chain in the place of the one that @filter is in, or will be, and free that
  * one when nobody uses it any more.
  */
@@ -108,6 +120,7 @@ static void fuse_filter_replace(const struct fuse_filter *filter,
 		chain->masks = fuse_filter_sum_masks(chain);
 		chain->gen = ++filter->fc->filter_last_gen;
 	}
+	fuse_filter_set_ops(filter, chain);
 	rcu_assign_pointer(*fuse_filter_slot(filter), chain);
 	if (!old)
 		return;
@@ -415,6 +428,7 @@ void fuse_filter_update(struct fuse_filter_reg *reg, struct fuse_filter_prog *pr
 		chain = fuse_filter_chain(filter);
 		masks = fuse_filter_masks_or(&chain->masks, &prog->masks);
 		fuse_filter_masks_set(&chain->masks, &masks);
+		fuse_filter_set_ops(filter, chain);
 	}
 	fuse_filter_synchronize();
 	rcu_assign_pointer(reg->prog, prog);
@@ -424,6 +438,7 @@ void fuse_filter_update(struct fuse_filter_reg *reg, struct fuse_filter_prog *pr
 		chain = fuse_filter_chain(filter);
 		masks = fuse_filter_sum_masks(chain);
 		fuse_filter_masks_set(&chain->masks, &masks);
+		fuse_filter_set_ops(filter, chain);
 	}
 	bpf_struct_ops_put(old->ops);
 	kfree(old);

@@ -360,18 +360,24 @@ bool fuse_filter_available(void);
  *
  * Return: false if there is none
  */
-static inline bool fuse_filter_concerns(struct fuse_conn *fc, u32 opcode)
+static inline bool fuse_filter_concerns(const struct fuse_conn *fc, u32 opcode)
 {
-	const struct fuse_filter_chain *chain;
-
 	/* A directory's filters may have, but that takes a walk to find out */
-	if (atomic_read(&fc->filter_dirs))
-		return true;
+	return READ_ONCE(fc->filter_ops) & BIT_ULL(opcode) ||
+	       atomic_read(&fc->filter_dirs);
+}
 
-	guard(rcu)();
-	chain = rcu_dereference(fc->filters);
-	return chain && (READ_ONCE(chain->masks.pre) |
-			 READ_ONCE(chain->masks.post)) & BIT_ULL(opcode);
+/**
+ * fuse_filter_asked - can there be a filter that is asked about an opcode?
+ * @fc: connection
+ * @opcode: enum fuse_opcode or FUSE_FILTER_OP_*
+ *
+ * Return: false if there is none
+ */
+static inline bool fuse_filter_asked(const struct fuse_conn *fc, u32 opcode)
+{
+	return static_branch_unlikely(&fuse_filter_key) &&
+	       fuse_filter_concerns(fc, opcode);
 }
 
 /**
@@ -385,22 +391,9 @@ static inline bool fuse_filter_concerns(struct fuse_conn *fc, u32 opcode)
 static inline int fuse_filter_pre(struct fuse_conn *fc,
 				  struct fuse_backed_call *call)
 {
-	if (static_branch_unlikely(&fuse_filter_key))
+	if (fuse_filter_asked(fc, call->opcode))
 		return __fuse_filter_pre(fc, call);
 	return FUSE_FILTER_DEFAULT;
-}
-
-/**
- * fuse_filter_asked - can there be a filter that is asked about an opcode?
- * @fc: connection
- * @opcode: enum fuse_opcode or FUSE_FILTER_OP_*
- *
- * Return: false if there is none
- */
-static inline bool fuse_filter_asked(struct fuse_conn *fc, u32 opcode)
-{
-	return static_branch_unlikely(&fuse_filter_key) &&
-	       fuse_filter_concerns(fc, opcode);
 }
 
 /**
@@ -435,7 +428,7 @@ static inline int fuse_filter_ask_daemon(struct fuse_backed_call *call, int verd
 	return verdict;
 }
 
-static inline bool fuse_filter_asked(struct fuse_conn *fc, u32 opcode)
+static inline bool fuse_filter_asked(const struct fuse_conn *fc, u32 opcode)
 {
 	return false;
 }

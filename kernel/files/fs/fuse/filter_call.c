@@ -394,8 +394,14 @@ static noinline int fuse_filter_ask(const struct fuse_filter_set *set,
 	return verdict;
 }
 
-static noinline int fuse_filter_ask_all(struct fuse_conn *fc,
-					struct fuse_backed_call *call)
+/**
+ * __fuse_filter_pre - see fuse_filter_pre()
+ * @fc: connection
+ * @call: the call
+ *
+ * Return: see fuse_filter_pre()
+ */
+int __fuse_filter_pre(struct fuse_conn *fc, struct fuse_backed_call *call)
 {
 	u64 op = BIT_ULL(call->opcode);
 	struct fuse_filter_set set __uninitialized;
@@ -413,21 +419,6 @@ static noinline int fuse_filter_ask_all(struct fuse_conn *fc,
 	guard(srcu)(&fuse_filter_srcu);
 	fuse_filter_collect(&set, fc, call);
 	return fuse_filter_ask(&set, fc, call);
-}
-
-/**
- * __fuse_filter_pre - see fuse_filter_pre()
- * @fc: connection
- * @call: the call
- *
- * Return: see fuse_filter_pre()
- */
-int __fuse_filter_pre(struct fuse_conn *fc, struct fuse_backed_call *call)
-{
-	/* Most filters have callbacks for a few opcodes, and most mounts no filter */
-	if (!fuse_filter_concerns(fc, call->opcode))
-		return FUSE_FILTER_DEFAULT;
-	return fuse_filter_ask_all(fc, call);
 }
 
 static ssize_t fuse_filter_tell_one(const struct fuse_filter *filter,
