@@ -219,6 +219,24 @@ static inline const struct cred *fuse_backed_cred(const struct inode *inode)
 	return fuse_backed(inode)->fb->cred;
 }
 
+static inline struct mnt_idmap *fuse_backed_idmap(const struct inode *inode)
+{
+	return mnt_idmap(fuse_backed(inode)->fb->mnt);
+}
+
+/* Owners of the backing's inode as its mount shows them, which mostly changes none */
+static inline kuid_t fuse_backed_uid(struct mnt_idmap *idmap, const struct inode *real)
+{
+	return likely(idmap == &nop_mnt_idmap) ? real->i_uid :
+		vfsuid_into_kuid(i_uid_into_vfsuid(idmap, real));
+}
+
+static inline kgid_t fuse_backed_gid(struct mnt_idmap *idmap, const struct inode *real)
+{
+	return likely(idmap == &nop_mnt_idmap) ? real->i_gid :
+		vfsgid_into_kgid(i_gid_into_vfsgid(idmap, real));
+}
+
 /* Does the daemon have the file open? */
 static inline bool fuse_backed_has_handle(const struct fuse_file *ff)
 {

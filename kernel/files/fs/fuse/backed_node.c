@@ -28,25 +28,36 @@ static void fuse_backed_set_lock_class(struct inode *inode)
 #endif
 }
 
-/**
- * fuse_backed_copyattr - take over the backing's attributes
- * @inode: a backed inode
- *
- * What the VFS reads from the inode itself (size, owner, mode for exec, flags)
- * is a copy of the backing's, taken at lookup, open and getattr. Permission
- * checks and stat() do not use it; they ask the backing.
- */
-void fuse_backed_copyattr(struct inode *inode)
+/* Flags of an inode that are those of the backing's */
+#define FUSE_BACKED_FLAGS \
+	(S_SYNC | S_DIRSYNC | S_APPEND | S_IMMUTABLE | S_NOSEC)
+
+/* Are all attributes that are copied the same, owners without an idmapping? */
+static inline bool fuse_backed_attr_same(const struct inode *inode,
+					 const struct inode *real)
 {
-	const unsigned int flags = S_SYNC | S_DIRSYNC | S_APPEND | S_IMMUTABLE |
-				   S_NOSEC;
-	const struct fuse_backed *fbk = fuse_backed(inode);
-	const struct inode *real = d_inode(fbk->dentry);
-	struct mnt_idmap *idmap = mnt_idmap(fbk->fb->mnt);
+	return inode_get_ctime_nsec(inode) == inode_get_ctime_nsec(real) &&
+	       inode_get_ctime_sec(inode) == inode_get_ctime_sec(real) &&
+	       inode_get_mtime_nsec(inode) == inode_get_mtime_nsec(real) &&
+	       inode_get_mtime_sec(inode) == inode_get_mtime_sec(real) &&
+	       inode_get_atime_nsec(inode) == inode_get_atime_nsec(real) &&
+	       inode_get_atime_sec(inode) == inode_get_atime_sec(real) &&
+	       i_size_read(inode) == i_size_read(real) &&
+	       inode->i_blocks == real->i_blocks &&
+	       inode->i_mode == real->i_mode &&
+	       inode->i_nlink == real->i_nlink &&
+	       uid_eq(inode->i_uid, real->i_uid) &&
+	       gid_eq(inode->i_gid, real->i_gid) &&
+	       !((inode->i_flags ^ real->i_flags) & FUSE_BACKED_FLAGS);
+}
+
+static noinline void fuse_backed_take_attr(struct inode *inode, struct mnt_idmap *idmap)
+{
+	const struct inode *real = d_inode(fuse_backed(inode)->dentry);
 
 	spin_lock(&inode->i_lock);
-	inode->i_uid = vfsuid_into_kuid(i_uid_into_vfsuid(idmap, real));
-	inode->i_gid = vfsgid_into_kgid(i_gid_into_vfsgid(idmap, real));
+	inode->i_uid = fuse_backed_uid(idmap, real);
+	inode->i_gid = fuse_backed_gid(idmap, real);
 	inode->i_mode = real->i_mode;
 	inode->i_blocks = real->i_blocks;
 	inode_set_atime_to_ts(inode, inode_get_atime(real));
@@ -57,7 +68,28 @@ void fuse_backed_copyattr(struct inode *inode)
 		set_nlink(inode, real->i_nlink);
 	spin_unlock(&inode->i_lock);
 
-	inode_set_flags(inode, real->i_flags & flags, flags);
+	inode_set_flags(inode, real->i_flags & FUSE_BACKED_FLAGS, FUSE_BACKED_FLAGS);
+}
+
+/**
+ * fuse_backed_copyattr - take over the backing's attributes
+ * @inode: a backed inode
+ *
+ * What the VFS reads from the inode itself (size, owner, mode for exec, flags)
+ * is a copy of the backing's, taken at lookup, open and getattr. Permission
+ * checks and stat() do not use it; they ask the backing.
+ *
+ * Most often nothing has changed, and who only looks takes no lock. Whoever writes the
+ * copy holds the lock and reads the backing under it: a copy that is found to be right
+ * does not become older than what the backing was while it was looked at.
+ */
+void fuse_backed_copyattr(struct inode *inode)
+{
+	const struct inode *real = d_inode(fuse_backed(inode)->dentry);
+	struct mnt_idmap *idmap = fuse_backed_idmap(inode);
+
+	if (idmap != &nop_mnt_idmap || !fuse_backed_attr_same(inode, real))
+		fuse_backed_take_attr(inode, idmap);
 }
 
 /* The operations of a plain inode of the same type are what these replace. */
