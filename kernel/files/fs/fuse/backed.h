@@ -11,7 +11,9 @@
  *
  * Every operation has the same shape: describe the call, ask
  * fuse_backed_route() who answers, act on the backing under the credentials of
- * its registration, and hand the result to fuse_backed_done().
+ * its registration, and hand the result to fuse_backed_done(). The most frequent
+ * ones do all but the third in a function of their own, NAME_asking(), which is called
+ * only if fuse_backed_straight() does not say that there is nobody to be asked.
  */
 #ifndef _FS_FUSE_BACKED_H
 #define _FS_FUSE_BACKED_H
@@ -224,6 +226,15 @@ static inline struct mnt_idmap *fuse_backed_idmap(const struct inode *inode)
 	return mnt_idmap(fuse_backed(inode)->fb->mnt);
 }
 
+/* Does a registration leave an opcode to the kernel? */
+static inline bool fuse_backed_serves(const struct fuse_backing *fb, u32 opcode)
+{
+	/* Of a file that the daemon has opened, nothing comes here */
+	const u64 after_open = FUSE_BACKING_FILE_OPS & ~BIT_ULL(FUSE_OPEN);
+
+	return (fb->ops | after_open) & BIT_ULL(opcode);
+}
+
 /* Owners of the backing's inode as its mount shows them, which mostly changes none */
 static inline kuid_t fuse_backed_uid(struct mnt_idmap *idmap, const struct inode *real)
 {
@@ -235,6 +246,13 @@ static inline kgid_t fuse_backed_gid(struct mnt_idmap *idmap, const struct inode
 {
 	return likely(idmap == &nop_mnt_idmap) ? real->i_gid :
 		vfsgid_into_kgid(i_gid_into_vfsgid(idmap, real));
+}
+
+/* As fuse_allow_current_process(); most callers are in the mount's user namespace */
+static inline bool fuse_backed_allows_caller(struct fuse_conn *fc)
+{
+	return likely(fc->allow_other && current_user_ns() == fc->user_ns) ||
+	       fuse_allow_current_process(fc);
 }
 
 /* Does the daemon have the file open? */
@@ -318,6 +336,19 @@ void fuse_backed_count_daemon(struct fuse_conn *fc, u32 opcode);
 void fuse_backed_count_denied(struct fuse_conn *fc, u32 opcode);
 void fuse_backed_read_stats(struct fuse_conn *fc, u32 opcode,
 			    struct fuse_op_stats *sum);
+
+/*
+ * Count an operation that the backing answered, and what came of it. Counters are per
+ * CPU and never read on the way of an operation; an increment is one instruction.
+ */
+static inline void fuse_backed_count(struct fuse_conn *fc, u32 opcode, ssize_t ret)
+{
+	struct fuse_op_stats __percpu *stats = &fc->backed->stats[opcode];
+
+	this_cpu_inc(stats->backing);
+	if (unlikely(ret < 0))
+		this_cpu_inc(stats->errors);
+}
 
 /* backed_refuse.c */
 int fuse_backed_refuse(const struct inode *inode, u32 opcode,

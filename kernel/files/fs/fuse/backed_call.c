@@ -6,13 +6,6 @@
 #include "backed.h"
 #include "filter.h"
 
-/*
- * Counters are per CPU and never read on the way of an operation; an increment
- * is one instruction.
- */
-#define fuse_backed_count(fc, opcode, field) \
-	this_cpu_inc((fc)->backed->stats[opcode].field)
-
 static struct fuse_conn *fuse_backed_call_conn(const struct fuse_backed_call *call)
 {
 	return get_fuse_conn(call->dir ?: call->inode);
@@ -118,11 +111,7 @@ int fuse_backed_route_backing(struct fuse_backed_call *call)
  */
 void fuse_backed_account(const struct fuse_backed_call *call, ssize_t ret)
 {
-	struct fuse_conn *fc = fuse_backed_call_conn(call);
-
-	fuse_backed_count(fc, call->opcode, backing);
-	if (ret < 0)
-		fuse_backed_count(fc, call->opcode, errors);
+	fuse_backed_count(fuse_backed_call_conn(call), call->opcode, ret);
 }
 
 /**
@@ -160,7 +149,7 @@ ssize_t fuse_backed_answered(const struct fuse_backed_call *call, ssize_t ret)
 void fuse_backed_count_daemon(struct fuse_conn *fc, u32 opcode)
 {
 	if (fc->backed && opcode < FUSE_BACKED_NR_OPS)
-		fuse_backed_count(fc, opcode, daemon);
+		this_cpu_inc(fc->backed->stats[opcode].daemon);
 }
 
 /**
@@ -171,7 +160,7 @@ void fuse_backed_count_daemon(struct fuse_conn *fc, u32 opcode)
 void fuse_backed_count_denied(struct fuse_conn *fc, u32 opcode)
 {
 	if (fc->backed && opcode < FUSE_BACKED_NR_OPS)
-		fuse_backed_count(fc, opcode, denied);
+		this_cpu_inc(fc->backed->stats[opcode].denied);
 }
 
 /**

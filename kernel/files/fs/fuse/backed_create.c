@@ -74,8 +74,8 @@ struct cred *fuse_backed_maker(const struct inode *dir)
  * Ask the filters, and prepare the credentials to make something with. Filters
  * may change @mode, but for the type. @route says who makes it.
  */
-static struct cred *fuse_backed_may_make(struct fuse_backed_call *call,
-					 umode_t *mode, int *route)
+static noinline struct cred *fuse_backed_may_make_asking(struct fuse_backed_call *call,
+							 umode_t *mode, int *route)
 {
 	struct fuse_conn *fc = get_fuse_conn(call->dir);
 	struct iattr attr = {
@@ -105,6 +105,16 @@ static struct cred *fuse_backed_may_make(struct fuse_backed_call *call,
 	cred = fuse_backed_creator(*route == FUSE_ROUTE_DAEMON ? current_cred() :
 				   fuse_backed_cred(call->dir), &attr);
 	return cred ?: ERR_PTR(-ENOMEM);
+}
+
+static struct cred *fuse_backed_may_make(struct fuse_backed_call *call,
+					 umode_t *mode, int *route)
+{
+	if (!fuse_backed_straight(call->dir, NULL, call->opcode))
+		return fuse_backed_may_make_asking(call, mode, route);
+
+	*route = FUSE_ROUTE_BACKING;
+	return fuse_backed_maker(call->dir) ?: ERR_PTR(-ENOMEM);
 }
 
 /*

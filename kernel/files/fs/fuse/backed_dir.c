@@ -22,9 +22,8 @@ static int fuse_backed_dir_open_backing(struct inode *inode, struct file *file)
 	return fuse_backed_install(inode, file, backing);
 }
 
-static int fuse_backed_dir_open(struct inode *inode, struct file *file)
+static noinline int fuse_backed_dir_open_asking(struct inode *inode, struct file *file)
 {
-	const struct path backing = fuse_backed_path(inode);
 	const struct fuse_open_in in = {
 		.flags = file->f_flags & ~(O_CREAT | O_EXCL | O_NOCTTY),
 	};
@@ -35,10 +34,6 @@ static int fuse_backed_dir_open(struct inode *inode, struct file *file)
 	};
 	int route, err, ret;
 
-	if (!fuse_backed_spells(backing.dentry))
-		return fuse_backed_refuse(inode, FUSE_OPENDIR,
-					  FUSE_REFUSED_SPELLINGS, -EOPNOTSUPP);
-
 	route = fuse_backed_route(&call);
 	if (route < 0)
 		return route;
@@ -48,6 +43,22 @@ static int fuse_backed_dir_open(struct inode *inode, struct file *file)
 	if (ret && !err)
 		fuse_backed_uninstall(file);
 	return ret;
+}
+
+static int fuse_backed_dir_open(struct inode *inode, struct file *file)
+{
+	int err;
+
+	if (!fuse_backed_spells(fuse_backed(inode)->dentry))
+		return fuse_backed_refuse(inode, FUSE_OPENDIR,
+					  FUSE_REFUSED_SPELLINGS, -EOPNOTSUPP);
+
+	if (!fuse_backed_straight(inode, NULL, FUSE_OPENDIR))
+		return fuse_backed_dir_open_asking(inode, file);
+
+	err = fuse_backed_dir_open_backing(inode, file);
+	fuse_backed_count(get_fuse_conn(inode), FUSE_OPENDIR, err);
+	return err;
 }
 
 /**
@@ -75,6 +86,14 @@ int fuse_backed_finish_open(const struct fuse_backed_call *call, struct file *fi
 	return fuse_backed_answered(call, err);
 }
 
+/* Nobody waits for an answer, so there is nothing that could be refused. */
+static noinline void fuse_backed_tell_release(struct inode *inode, u32 opcode)
+{
+	struct fuse_backed_call call = { .opcode = opcode, .inode = inode };
+
+	fuse_filter_pre(get_fuse_conn(inode), &call);
+}
+
 /**
  * fuse_backed_release - close what fuse_backed_open() or its twin for
  *			 directories opened
@@ -85,15 +104,13 @@ int fuse_backed_finish_open(const struct fuse_backed_call *call, struct file *fi
  */
 int fuse_backed_release(struct inode *inode, struct file *file)
 {
-	struct fuse_backed_call call = {
-		.opcode = S_ISDIR(inode->i_mode) ? FUSE_RELEASEDIR : FUSE_RELEASE,
-		.inode = inode,
-	};
+	u32 opcode = S_ISDIR(inode->i_mode) ? FUSE_RELEASEDIR : FUSE_RELEASE;
+	struct fuse_conn *fc = get_fuse_conn(inode);
 
-	/* Nobody waits for an answer, so there is nothing that could be refused */
-	fuse_filter_pre(get_fuse_conn(inode), &call);
+	if (fuse_filter_asked(fc, opcode))
+		fuse_backed_tell_release(inode, opcode);
 	fuse_backed_uninstall(file);
-	fuse_backed_account(&call, 0);
+	fuse_backed_count(fc, opcode, 0);
 	return 0;
 }
 
@@ -186,7 +203,8 @@ static bool fuse_backed_filldir(struct dir_context *ctx, const char *name,
 	return rd->caller->actor(rd->caller, name, namelen, offset, ino, type);
 }
 
-static int fuse_backed_iterate(struct file *file, struct dir_context *caller)
+static noinline int fuse_backed_iterate_asking(struct file *file,
+					       struct dir_context *caller)
 {
 	struct fuse_file *ff = file->private_data;
 	struct file *backing = ff->passthrough;
@@ -224,6 +242,33 @@ static int fuse_backed_iterate(struct file *file, struct dir_context *caller)
 		err = iterate_dir(backing, &rd.ctx);
 	caller->pos = backing->f_pos;
 	return fuse_backed_done(&call, err);
+}
+
+/* Is every entry shown, and as it is? What is above the root of the mount is not. */
+static bool fuse_backed_lists_all(struct inode *dir, const struct file *file)
+{
+	return fuse_backed_straight(dir, file, FUSE_READDIR) &&
+	       !fuse_filter_asked(get_fuse_conn(dir), FUSE_FILTER_OP_DIRENT) &&
+	       dir != d_inode(dir->i_sb->s_root);
+}
+
+static int fuse_backed_iterate(struct file *file, struct dir_context *caller)
+{
+	const struct fuse_file *ff = file->private_data;
+	struct file *backing = ff->passthrough;
+	struct inode *dir = file_inode(file);
+	int err;
+
+	if (!fuse_backed_lists_all(dir, file))
+		return fuse_backed_iterate_asking(file, caller);
+
+	fuse_backed_follow_flags(file);
+	/* Serialized by the lock of our file's position */
+	backing->f_pos = caller->pos;
+	scoped_with_creds(ff->cred)
+		err = iterate_dir(backing, caller);
+	fuse_backed_count(get_fuse_conn(dir), FUSE_READDIR, err);
+	return err;
 }
 
 const struct file_operations fuse_backed_dir_fops = {

@@ -147,7 +147,7 @@ static int fuse_backed_open_backing(struct inode *inode, struct file *file)
 	return fuse_backed_install(inode, file, backing);
 }
 
-static int fuse_backed_open(struct inode *inode, struct file *file)
+static noinline int fuse_backed_open_asking(struct inode *inode, struct file *file)
 {
 	const struct fuse_open_in in = {
 		.flags = file->f_flags & ~(O_CREAT | O_EXCL | O_NOCTTY),
@@ -162,10 +162,6 @@ static int fuse_backed_open(struct inode *inode, struct file *file)
 	};
 	int route, err, ret;
 
-	err = generic_file_open(inode, file);
-	if (err)
-		return err;
-
 	route = fuse_backed_route(&call);
 	if (route < 0)
 		return route;
@@ -179,6 +175,22 @@ static int fuse_backed_open(struct inode *inode, struct file *file)
 	if (ret && !err)
 		fuse_backed_uninstall(file);
 	return ret;
+}
+
+static int fuse_backed_open(struct inode *inode, struct file *file)
+{
+	int err;
+
+	err = generic_file_open(inode, file);
+	if (err)
+		return err;
+
+	if (!fuse_backed_straight(inode, NULL, FUSE_OPEN))
+		return fuse_backed_open_asking(inode, file);
+
+	err = fuse_backed_open_backing(inode, file);
+	fuse_backed_count(get_fuse_conn(inode), FUSE_OPEN, err);
+	return err;
 }
 
 static int fuse_backed_ask_bytes(struct inode *inode, struct file *file, u32 opcode,
@@ -234,7 +246,7 @@ static ssize_t fuse_backed_read_daemon(struct kiocb *iocb, struct iov_iter *to,
 	return fuse_direct_io(&io, to, &iocb->ki_pos, 0);
 }
 
-static ssize_t fuse_backed_read_iter(struct kiocb *iocb, struct iov_iter *to)
+static noinline ssize_t fuse_backed_read_asking(struct kiocb *iocb, struct iov_iter *to)
 {
 	const struct fuse_file *ff = iocb->ki_filp->private_data;
 	const struct fuse_filter_io in = {
@@ -275,6 +287,22 @@ static ssize_t fuse_backed_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		return ret;
 	}
 	return fuse_backed_done(&call, ret);
+}
+
+static ssize_t fuse_backed_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct file *file = iocb->ki_filp;
+	struct inode *inode = file_inode(file);
+	ssize_t ret;
+
+	if (!fuse_backed_straight(inode, file, FUSE_READ))
+		return fuse_backed_read_asking(iocb, to);
+
+	fuse_backed_follow_flags(file);
+	ret = fuse_passthrough_read_iter(iocb, to);
+	fuse_backed_keep_size(inode);
+	fuse_backed_count(get_fuse_conn(inode), FUSE_READ, ret == -EIOCBQUEUED ? 0 : ret);
+	return ret;
 }
 
 static ssize_t fuse_backed_splice_read(struct file *in, loff_t *ppos,
@@ -396,7 +424,8 @@ static ssize_t fuse_backed_write_daemon(struct kiocb *iocb, struct iov_iter *fro
 	return ret;
 }
 
-static ssize_t fuse_backed_write_iter(struct kiocb *iocb, struct iov_iter *from)
+static noinline ssize_t fuse_backed_write_asking(struct kiocb *iocb,
+						 struct iov_iter *from)
 {
 	const struct fuse_filter_io in =
 		fuse_backed_write_range(iocb, iov_iter_count(from));
@@ -429,6 +458,26 @@ static ssize_t fuse_backed_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		return ret;
 	}
 	return fuse_backed_done(&call, ret);
+}
+
+static ssize_t fuse_backed_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct file *file = iocb->ki_filp;
+	struct inode *inode = file_inode(file);
+	ssize_t ret;
+
+	if (!fuse_backed_straight(inode, file, FUSE_WRITE))
+		return fuse_backed_write_asking(iocb, from);
+
+	ret = fuse_backed_lock_for_write(inode, iocb);
+	if (ret)
+		return ret;
+
+	fuse_backed_follow_flags(file);
+	ret = fuse_backed_write_backing(iocb, from, iocb->ki_flags);
+	inode_unlock(inode);
+	fuse_backed_count(get_fuse_conn(inode), FUSE_WRITE, ret == -EIOCBQUEUED ? 0 : ret);
+	return ret;
 }
 
 static ssize_t fuse_backed_splice_write(struct pipe_inode_info *pipe,

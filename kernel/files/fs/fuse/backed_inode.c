@@ -23,8 +23,8 @@ static int fuse_backed_ask_access(struct inode *inode, int mask)
  * credentials that the backing was registered with: a mount shows no more than
  * whoever set it up may see.
  */
-static int fuse_backed_check_backing(struct inode *inode, struct inode *real,
-				     int mask)
+static inline int fuse_backed_check_backing(struct inode *inode, struct inode *real,
+					    int mask)
 {
 	const struct fuse_backing *fb = fuse_backed(inode)->fb;
 	struct mnt_idmap *idmap = mnt_idmap(fb->mnt);
@@ -49,8 +49,8 @@ static int fuse_backed_check_backing(struct inode *inode, struct inode *real,
 	return err;
 }
 
-static int fuse_backed_permission(struct mnt_idmap *idmap, struct inode *inode,
-				  int mask)
+static noinline int fuse_backed_permission_asking(struct inode *inode,
+						  struct inode *real, int mask)
 {
 	const struct fuse_access_in in = { .mask = fuse_filter_access_mask(mask) };
 	struct fuse_backed_call call = {
@@ -59,18 +59,7 @@ static int fuse_backed_permission(struct mnt_idmap *idmap, struct inode *inode,
 		.inode = inode,
 		.in = &in,
 	};
-	struct inode *real = d_inode_rcu(fuse_backed(inode)->dentry);
 	int route, err;
-
-	/* Only an inode that was evicted during RCU-walk has lost its backing */
-	if (!real)
-		return -ECHILD;
-
-	if (fuse_is_bad(inode))
-		return -EIO;
-
-	if (!fuse_allow_current_process(get_fuse_conn(inode)))
-		return -EACCES;
 
 	route = fuse_backed_route(&call);
 	if (route < 0)
@@ -84,35 +73,27 @@ static int fuse_backed_permission(struct mnt_idmap *idmap, struct inode *inode,
 	       fuse_filter_post(get_fuse_conn(inode), &call, err);
 }
 
-static int fuse_backed_getattr(struct mnt_idmap *idmap, const struct path *path,
-			       struct kstat *stat, u32 request_mask,
-			       unsigned int flags)
+static int fuse_backed_permission(struct mnt_idmap *idmap, struct inode *inode,
+				  int mask)
 {
-	struct inode *inode = d_inode(path->dentry);
+	struct inode *real = d_inode_rcu(fuse_backed(inode)->dentry);
+
+	/* Only an inode that was evicted during RCU-walk has lost its backing */
+	if (unlikely(!real))
+		return -ECHILD;
+	if (!fuse_backed_allows_caller(get_fuse_conn(inode)))
+		return fuse_is_bad(inode) ? -EIO : -EACCES;
+
+	if (!fuse_backed_straight(inode, NULL, FUSE_ACCESS))
+		return fuse_backed_permission_asking(inode, real, mask);
+	return fuse_backed_check_backing(inode, real, mask);
+}
+
+static inline int fuse_backed_getattr_backing(struct inode *inode, struct kstat *stat,
+					      u32 request_mask, unsigned int flags)
+{
 	const struct path backing = fuse_backed_path(inode);
-	struct fuse_backed_call call = {
-		.opcode = FUSE_GETATTR,
-		.inode = inode,
-	};
-	int route, err;
-
-	if (!fuse_allow_current_process(get_fuse_conn(inode))) {
-		/* As for plain inodes: who asks for nothing gets st_dev */
-		stat->result_mask = 0;
-		stat->dev = inode->i_sb->s_dev;
-		return request_mask ? -EACCES : 0;
-	}
-
-	route = fuse_backed_route(&call);
-	if (route < 0)
-		return route;
-	if (route == FUSE_ROUTE_DAEMON) {
-		/* What the kernel has are the backing's attributes: always ask */
-		err = fuse_getattr(idmap, path, stat, request_mask | STATX_TYPE,
-				   (flags & ~AT_STATX_SYNC_TYPE) |
-				   AT_STATX_FORCE_SYNC);
-		return fuse_filter_stat(&call, stat, err);
-	}
+	int err;
 
 	scoped_with_creds(fuse_backed_cred(inode))
 		err = vfs_getattr(&backing, stat, request_mask, flags);
@@ -120,8 +101,52 @@ static int fuse_backed_getattr(struct mnt_idmap *idmap, const struct path *path,
 		stat->dev = inode->i_sb->s_dev;
 		fuse_backed_copyattr(inode);
 	}
-	fuse_backed_account(&call, err);
+	fuse_backed_count(get_fuse_conn(inode), FUSE_GETATTR, err);
+	return err;
+}
+
+static noinline int fuse_backed_getattr_asking(struct mnt_idmap *idmap,
+					       const struct path *path,
+					       struct kstat *stat, u32 request_mask,
+					       unsigned int flags)
+{
+	struct inode *inode = d_inode(path->dentry);
+	struct fuse_backed_call call = {
+		.opcode = FUSE_GETATTR,
+		.inode = inode,
+	};
+	int route, err;
+
+	route = fuse_backed_route(&call);
+	if (route < 0)
+		return route;
+	if (route == FUSE_ROUTE_DAEMON)
+		/* What the kernel has are the backing's attributes: always ask */
+		err = fuse_getattr(idmap, path, stat, request_mask | STATX_TYPE,
+				   (flags & ~AT_STATX_SYNC_TYPE) |
+				   AT_STATX_FORCE_SYNC);
+	else
+		err = fuse_backed_getattr_backing(inode, stat, request_mask, flags);
 	return fuse_filter_stat(&call, stat, err);
+}
+
+static int fuse_backed_getattr(struct mnt_idmap *idmap, const struct path *path,
+			       struct kstat *stat, u32 request_mask,
+			       unsigned int flags)
+{
+	struct inode *inode = d_inode(path->dentry);
+
+	if (!fuse_backed_allows_caller(get_fuse_conn(inode))) {
+		/* As for plain inodes: who asks for nothing gets st_dev */
+		stat->result_mask = 0;
+		stat->dev = inode->i_sb->s_dev;
+		return request_mask ? -EACCES : 0;
+	}
+
+	if (!fuse_backed_straight(inode, NULL, FUSE_GETATTR))
+		return fuse_backed_getattr_asking(idmap, path, stat, request_mask,
+						  flags);
+	return fuse_backed_getattr_backing(inode, stat, request_mask, flags);
 }
 
 /* What is asked of our inode, in terms of the backing's. */
@@ -216,8 +241,10 @@ static int fuse_backed_change(struct inode *inode, const struct iattr *attr)
 	return err;
 }
 
-int fuse_backed_setattr(struct mnt_idmap *idmap, struct dentry *entry,
-			struct iattr *attr)
+static noinline int fuse_backed_setattr_asking(struct mnt_idmap *idmap,
+					       struct dentry *entry,
+					       const struct iattr *attr,
+					       struct iattr *backing)
 {
 	struct inode *inode = d_inode(entry);
 	struct fuse_conn *fc = get_fuse_conn(inode);
@@ -233,10 +260,35 @@ int fuse_backed_setattr(struct mnt_idmap *idmap, struct dentry *entry,
 		.inode = inode,
 		.args = &args,
 	};
-	struct iattr backing;
 	int route, err;
 
-	if (!fuse_allow_current_process(fc))
+	fuse_filter_attr_from_iattr(&change, fc, backing);
+	route = fuse_backed_route(&call);
+	err = route < 0 ? route : fuse_filter_attr_to_iattr(&change, fc, backing);
+	if (err)
+		return err;
+
+	if (route == FUSE_ROUTE_DAEMON) {
+		fuse_backed_iattr_file(backing, attr);
+		err = fuse_setattr(idmap, entry, backing);
+		fuse_backed_copyattr(inode);
+		return fuse_backed_answered(&call, err);
+	}
+
+	err = fuse_backed_change(inode, backing);
+	fuse_backed_copyattr(inode);
+	return fuse_backed_done(&call, err);
+}
+
+int fuse_backed_setattr(struct mnt_idmap *idmap, struct dentry *entry,
+			struct iattr *attr)
+{
+	struct inode *inode = d_inode(entry);
+	struct fuse_conn *fc = get_fuse_conn(inode);
+	struct iattr backing;
+	int err;
+
+	if (!fuse_backed_allows_caller(fc))
 		return -EACCES;
 
 	/* The caller is checked against the owner as the backing has it now */
@@ -247,22 +299,13 @@ int fuse_backed_setattr(struct mnt_idmap *idmap, struct dentry *entry,
 
 	backing = fuse_backed_iattr(attr);
 	fuse_backed_drop_privs(&backing, idmap, inode);
-	fuse_filter_attr_from_iattr(&change, fc, &backing);
-	route = fuse_backed_route(&call);
-	err = route < 0 ? route : fuse_filter_attr_to_iattr(&change, fc, &backing);
-	if (err)
-		return err;
-
-	if (route == FUSE_ROUTE_DAEMON) {
-		fuse_backed_iattr_file(&backing, attr);
-		err = fuse_setattr(idmap, entry, &backing);
-		fuse_backed_copyattr(inode);
-		return fuse_backed_answered(&call, err);
-	}
+	if (!fuse_backed_straight(inode, NULL, FUSE_SETATTR))
+		return fuse_backed_setattr_asking(idmap, entry, attr, &backing);
 
 	err = fuse_backed_change(inode, &backing);
 	fuse_backed_copyattr(inode);
-	return fuse_backed_done(&call, err);
+	fuse_backed_count(fc, FUSE_SETATTR, err);
+	return err;
 }
 
 /* Postfilters may put another target in the place of the one that was read. */

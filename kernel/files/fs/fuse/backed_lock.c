@@ -4,6 +4,7 @@
  */
 
 #include "backed.h"
+#include "filter.h"
 
 #include <linux/filelock.h>
 
@@ -119,13 +120,8 @@ static int fuse_backed_flush_backing(struct file *backing, const struct cred *cr
 	return err;
 }
 
-/*
- * Called at each close() of the file. What is locked is the backing's file, which
- * is not the one that the VFS unlocks then.
- */
-int fuse_backed_flush(struct file *file, fl_owner_t id)
+static noinline int fuse_backed_flush_asking(struct file *file, fl_owner_t id)
 {
-	struct file *backing = fuse_backed_real(file);
 	const struct fuse_file *ff = file->private_data;
 	struct inode *inode = file_inode(file);
 	struct fuse_backed_call call = {
@@ -135,8 +131,6 @@ int fuse_backed_flush(struct file *file, fl_owner_t id)
 	};
 	int route, err, daemon_err = 0;
 
-	/* The locks go away whatever a filter says of it, and those of the daemon too */
-	locks_remove_posix(backing, id);
 	route = fuse_backed_verdict(&call);
 	if (S_ISREG(inode->i_mode) && fuse_backed_has_handle(ff))
 		daemon_err = fuse_flush(file, id);
@@ -146,6 +140,28 @@ int fuse_backed_flush(struct file *file, fl_owner_t id)
 	if (route == FUSE_ROUTE_DAEMON)
 		return fuse_backed_answered(&call, daemon_err);
 
-	err = fuse_backed_flush_backing(backing, fuse_backed_cred(inode), id);
+	err = fuse_backed_flush_backing(ff->passthrough, fuse_backed_cred(inode), id);
 	return fuse_backed_done(&call, err ?: daemon_err);
+}
+
+/*
+ * Called at each close() of the file. What is locked is the backing's file, which
+ * is not the one that the VFS unlocks then.
+ */
+int fuse_backed_flush(struct file *file, fl_owner_t id)
+{
+	struct inode *inode = file_inode(file);
+	struct file *backing = fuse_backed_real(file);
+	int err;
+
+	/* The locks go away whatever a filter says of it, and those of the daemon too */
+	if (unlikely(locks_inode_context(file_inode(backing))))
+		locks_remove_posix(backing, id);
+	if (fuse_backed_has_handle(file->private_data) ||
+	    !fuse_backed_straight(inode, file, FUSE_FLUSH))
+		return fuse_backed_flush_asking(file, id);
+
+	err = fuse_backed_flush_backing(backing, fuse_backed_cred(inode), id);
+	fuse_backed_count(get_fuse_conn(inode), FUSE_FLUSH, err);
+	return err;
 }

@@ -255,7 +255,6 @@ void fuse_backing_unregister_all(struct fuse_conn *fc)
  */
 int fuse_backed_default_route(const struct fuse_backed_call *call)
 {
-	const u64 after_open = FUSE_BACKING_FILE_OPS & ~BIT_ULL(FUSE_OPEN);
 	const u64 bytes = BIT_ULL(FUSE_READ) | BIT_ULL(FUSE_WRITE);
 	const struct fuse_backing *fb = fuse_backed(call->dir ?: call->inode)->fb;
 	const struct fuse_file *ff = call->file ? call->file->private_data : NULL;
@@ -264,8 +263,6 @@ int fuse_backed_default_route(const struct fuse_backed_call *call)
 	if (ff && ff->server)
 		return bytes & BIT_ULL(call->opcode) && fuse_backed_passes(ff) ?
 		       FUSE_ROUTE_BACKING : FUSE_ROUTE_DAEMON;
-	/* Of a file that the daemon has opened, nothing comes here */
-	if ((fb->ops | after_open) & BIT_ULL(call->opcode))
-		return FUSE_ROUTE_BACKING;
-	return FUSE_ROUTE_DAEMON;
+	return fuse_backed_serves(fb, call->opcode) ? FUSE_ROUTE_BACKING :
+						      FUSE_ROUTE_DAEMON;
 }

@@ -15,6 +15,49 @@
 #include <linux/posix_acl_xattr.h>
 #include <linux/xattr.h>
 
+static ssize_t fuse_backed_getxattr_backing(struct inode *inode, const char *name,
+					    void *value, size_t size)
+{
+	const struct fuse_backed *fbk = fuse_backed(inode);
+	ssize_t ret;
+
+	scoped_with_creds(fbk->fb->cred)
+		ret = vfs_getxattr(mnt_idmap(fbk->fb->mnt), fbk->dentry, name, value,
+				   size);
+	fuse_backed_count(get_fuse_conn(inode), FUSE_GETXATTR, ret);
+	return ret;
+}
+
+static noinline ssize_t fuse_backed_getxattr_asking(struct inode *inode,
+						    const char *name, void *value,
+						    size_t size)
+{
+	const struct fuse_getxattr_in in = { .size = size };
+	struct fuse_filter_args args = { .text = name };
+	struct fuse_backed_call call = {
+		.opcode = FUSE_GETXATTR,
+		.inode = inode,
+		.in = &in,
+		.args = &args,
+	};
+	ssize_t ret;
+	int route;
+
+	route = fuse_backed_route(&call);
+	if (route < 0)
+		return route;
+
+	if (route == FUSE_ROUTE_DAEMON)
+		ret = fuse_getxattr(inode, name, value, size);
+	else
+		ret = fuse_backed_getxattr_backing(inode, name, value, size);
+	args.value = size ? value : NULL;
+	args.value_room = size;
+	args.value_probe = !size;
+	args.value_len = max(ret, 0);
+	return fuse_backed_answered(&call, ret);
+}
+
 /**
  * fuse_backed_getxattr - get an extended attribute from the backing
  * @inode: backed inode
@@ -27,38 +70,11 @@
 int fuse_backed_getxattr(struct inode *inode, const char *name, void *value,
 			 size_t size)
 {
-	const struct fuse_backed *fbk = fuse_backed(inode);
-	const struct fuse_getxattr_in in = { .size = size };
-	struct fuse_filter_args args = { .text = name };
-	struct fuse_backed_call call = {
-		.opcode = FUSE_GETXATTR,
-		.inode = inode,
-		.in = &in,
-		.args = &args,
-	};
-	ssize_t ret;
-	int route;
-
 	if (fuse_backed_hides_caps(inode, name))
 		return -ENODATA;
-
-	route = fuse_backed_route(&call);
-	if (route < 0)
-		return route;
-
-	if (route == FUSE_ROUTE_DAEMON) {
-		ret = fuse_getxattr(inode, name, value, size);
-	} else {
-		scoped_with_creds(fbk->fb->cred)
-			ret = vfs_getxattr(mnt_idmap(fbk->fb->mnt), fbk->dentry,
-					   name, value, size);
-		fuse_backed_account(&call, ret);
-	}
-	args.value = size ? value : NULL;
-	args.value_room = size;
-	args.value_probe = !size;
-	args.value_len = max(ret, 0);
-	return fuse_backed_answered(&call, ret);
+	if (!fuse_backed_straight(inode, NULL, FUSE_GETXATTR))
+		return fuse_backed_getxattr_asking(inode, name, value, size);
+	return fuse_backed_getxattr_backing(inode, name, value, size);
 }
 
 static int fuse_backed_change_xattr(const struct fuse_backed *fbk,

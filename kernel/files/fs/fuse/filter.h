@@ -523,4 +523,31 @@ static inline void fuse_filter_unbind(struct inode *inode)
 
 #endif /* CONFIG_FUSE_FILTER */
 
+#ifdef CONFIG_FUSE_BACKED
+
+/**
+ * fuse_backed_straight - does the backing answer, with nobody else to be asked?
+ * @inode: backed inode that the operation is on, or directory in which a name is dealt
+ *	with
+ * @file: open file that the operation is on, or NULL
+ * @opcode: enum fuse_opcode
+ *
+ * So it is for nearly all operations of nearly all mounts: they act at once, and
+ * nothing has to describe them.
+ *
+ * Return: true if fuse_backed_route() would say %FUSE_ROUTE_BACKING and nobody is to
+ * be told of the result; false: ask it
+ */
+static inline bool fuse_backed_straight(struct inode *inode, const struct file *file,
+					u32 opcode)
+{
+	const struct fuse_file *ff = file ? file->private_data : NULL;
+
+	return likely(fuse_backed_serves(fuse_backed(inode)->fb, opcode) &&
+		      !(ff && ff->server) && !fuse_is_bad(inode) &&
+		      !fuse_filter_asked(get_fuse_conn(inode), opcode));
+}
+
+#endif /* CONFIG_FUSE_BACKED */
+
 #endif /* _FS_FUSE_FILTER_H */
