@@ -101,6 +101,10 @@ struct fuse_backed_call {
 	u64 post_key;
 };
 
+/* dir.c: revalidates what the daemon answers for */
+int fuse_dentry_revalidate(struct inode *dir, const struct qstr *name,
+			   struct dentry *entry, unsigned int flags);
+
 /* backed_list.c; fuse_backed_show_fdinfo() is in dev.h */
 extern const struct file_operations fuse_backings_fops;
 extern const struct file_operations fuse_max_backing_files_fops;
@@ -184,7 +188,7 @@ static inline bool fuse_backed_nodeid(const struct fuse_conn *fc, u64 nodeid)
 /* A directory whose names the kernel finds in the backing */
 static inline bool fuse_backed_names(const struct inode *dir)
 {
-	return fuse_inode_backed(dir) && fuse_backed(dir)->names;
+	return fuse_backed(dir)->names;
 }
 
 /*
@@ -365,8 +369,8 @@ long fuse_backed_dir_ioctl(struct file *file, unsigned int cmd,
 struct dentry *fuse_backed_find(struct inode *dir, const struct qstr *name);
 struct dentry *fuse_backed_lookup(struct inode *dir, struct dentry *entry,
 				  unsigned int flags);
-bool fuse_backed_revalidate(struct inode *dir, const struct qstr *name,
-			    struct dentry *entry, unsigned int flags, int *ret);
+int fuse_backed_revalidate(struct inode *dir, const struct qstr *name,
+			   struct dentry *entry, unsigned int flags);
 bool fuse_backed_spells(const struct dentry *backing);
 bool fuse_backed_name_holds(struct inode *dir, const struct qstr *name,
 			    struct dentry *entry);
@@ -671,12 +675,12 @@ static inline int fuse_backed_refuse(const struct inode *inode, u32 opcode,
 	return err;
 }
 
-static inline bool fuse_backed_revalidate(struct inode *dir,
-					  const struct qstr *name,
-					  struct dentry *entry,
-					  unsigned int flags, int *ret)
+static inline int fuse_backed_revalidate(struct inode *dir,
+					 const struct qstr *name,
+					 struct dentry *entry,
+					 unsigned int flags)
 {
-	return false;
+	return 0;
 }
 
 static inline int fuse_backed_statfs(struct dentry *dentry, struct kstatfs *buf)

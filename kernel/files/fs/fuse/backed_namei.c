@@ -44,8 +44,8 @@ static struct dentry *fuse_backed_set_name(struct dentry *entry,
  * this one's dentry alone: look it up. An empty directory can be made to fold case
  * with names cached that it does not have.
  */
-static bool fuse_backed_name_valid(const struct inode *dir,
-				   const struct dentry *entry)
+static inline bool fuse_backed_name_valid_rcu(const struct inode *dir,
+					      const struct dentry *entry)
 {
 	const struct inode *real = d_inode_rcu(fuse_backed(dir)->dentry);
 	const struct fuse_dentry *fd = entry->d_fsdata;
@@ -55,7 +55,6 @@ static bool fuse_backed_name_valid(const struct inode *dir,
 	if (!real || IS_CASEFOLDED(real))
 		return false;
 
-	guard(rcu)();
 	/* Pairs with smp_store_release() in fuse_backed_set_name() */
 	backing = smp_load_acquire(&fd->backing);
 	if (!backing || backing->d_flags & DCACHE_OP_REVALIDATE)
@@ -65,6 +64,13 @@ static bool fuse_backed_name_valid(const struct inode *dir,
 	if (read_seqcount_retry(&backing->d_seq, seq))
 		return false;
 	return READ_ONCE(fd->backing) == backing;
+}
+
+static bool fuse_backed_name_valid(const struct inode *dir,
+				   const struct dentry *entry)
+{
+	guard(rcu)();
+	return fuse_backed_name_valid_rcu(dir, entry);
 }
 
 /*
@@ -291,17 +297,22 @@ static int fuse_backed_relookup(struct inode *dir, const struct qstr *name,
 /*
  * Whether something may be removed from a directory with the sticky bit, the VFS
  * decides by the owner in our inode, and whether it may be changed at all, by its
- * flags: let them be the backing's. Returns 1, or -ECHILD in RCU-walk.
+ * flags: are they the backing's?
  */
+static inline bool fuse_backed_has_rights(const struct inode *inode,
+					  struct mnt_idmap *idmap)
+{
+	const struct inode *real = d_inode_rcu(fuse_backed(inode)->dentry);
+
+	return real && inode->i_mode == real->i_mode &&
+	       !((inode->i_flags ^ real->i_flags) & (S_APPEND | S_IMMUTABLE)) &&
+	       uid_eq(fuse_backed_uid(idmap, real), inode->i_uid);
+}
+
+/* Makes them so. Returns 1, or -ECHILD in RCU-walk. */
 static int fuse_backed_keep_rights(struct inode *inode, unsigned int flags)
 {
-	const struct fuse_backed *fbk = fuse_backed(inode);
-	const struct inode *real = d_inode_rcu(fbk->dentry);
-	struct mnt_idmap *idmap = mnt_idmap(fbk->fb->mnt);
-
-	if (likely(real && inode->i_mode == real->i_mode &&
-		   !((inode->i_flags ^ real->i_flags) & (S_APPEND | S_IMMUTABLE)) &&
-		   vfsuid_eq_kuid(i_uid_into_vfsuid(idmap, real), inode->i_uid)))
+	if (fuse_backed_has_rights(inode, fuse_backed_idmap(inode)))
 		return 1;
 	if (flags & LOOKUP_RCU)
 		return -ECHILD;
@@ -324,22 +335,31 @@ bool fuse_backed_name_holds(struct inode *dir, const struct qstr *name,
 	       fuse_backed_relookup(dir, name, entry) > 0;
 }
 
-/**
- * fuse_backed_revalidate - is a cached name in a backed directory still right?
- * @dir: the directory
- * @name: name as the caller gave it
- * @entry: the cached dentry
- * @flags: LOOKUP_*
- * @ret: result for d_revalidate
- *
- * The filter is asked before the cache: what it says to this caller does not
- * depend on what another caller has seen.
- *
- * Return: false if the daemon answers for this name, and the dentry may be its:
- * the caller goes on as for any other dentry of the daemon.
- */
-bool fuse_backed_revalidate(struct inode *dir, const struct qstr *name,
-			    struct dentry *entry, unsigned int flags, int *ret)
+/* Can a cached name be what the backing has? It is not if the daemon made it. */
+static inline bool fuse_backed_name_ours(struct inode *dir, struct inode *inode)
+{
+	return !inode || (fuse_inode_kernel_made(inode) && fuse_backed_alike(inode, dir));
+}
+
+/* Does a cached name still stand for what it does on the backing? */
+static int fuse_backed_check_name(struct inode *dir, const struct qstr *name,
+				  struct dentry *entry, unsigned int flags)
+{
+	struct inode *inode = d_inode_rcu(entry);
+
+	if (!fuse_backed_name_ours(dir, inode))
+		return 0;
+	if (fuse_backed_name_valid(dir, entry))
+		return inode ? fuse_backed_keep_rights(inode, flags) : 1;
+	if (flags & LOOKUP_RCU)
+		return -ECHILD;
+	return fuse_backed_relookup(dir, name, entry);
+}
+
+static noinline int fuse_backed_revalidate_slow(struct inode *dir,
+						const struct qstr *name,
+						struct dentry *entry,
+						unsigned int flags)
 {
 	struct fuse_backed_call call = {
 		.opcode = FUSE_LOOKUP,
@@ -349,31 +369,47 @@ bool fuse_backed_revalidate(struct inode *dir, const struct qstr *name,
 	};
 	struct inode *inode = d_inode_rcu(entry);
 	int route = fuse_backed_route(&call);
-	int err;
+	int ret;
 
-	if (route < 0) {
-		*ret = route;
-		return true;
-	}
-	if (route == FUSE_ROUTE_DAEMON) {
-		*ret = 0;
-		return inode && fuse_inode_kernel_made(inode);
-	}
+	if (route < 0)
+		return route;
+	if (route == FUSE_ROUTE_DAEMON)
+		return inode && fuse_inode_kernel_made(inode) ? 0 :
+			fuse_dentry_revalidate(dir, name, entry, flags);
 
-	if (inode && !(fuse_inode_kernel_made(inode) &&
-		       fuse_backed_alike(inode, dir)))
-		*ret = 0;
-	else if (fuse_backed_name_valid(dir, entry))
-		*ret = inode ? fuse_backed_keep_rights(inode, flags) : 1;
-	else if (flags & LOOKUP_RCU)
-		*ret = -ECHILD;
-	else
-		*ret = fuse_backed_relookup(dir, name, entry);
+	ret = fuse_backed_check_name(dir, name, entry, flags);
+	return ret <= 0 ? ret : fuse_backed_may_find(&call, inode) ?: ret;
+}
 
-	if (*ret > 0) {
-		err = fuse_backed_may_find(&call, inode);
-		if (err)
-			*ret = err;
+/**
+ * fuse_backed_revalidate - is a cached name in a backed directory still right?
+ * @dir: the directory
+ * @name: name as the caller gave it
+ * @entry: the cached dentry
+ * @flags: LOOKUP_*
+ *
+ * The filter is asked before the cache: what it says to this caller does not
+ * depend on what another caller has seen. If the daemon answers for this name, and the
+ * dentry may be its, it is dealt with as any other dentry of the daemon.
+ *
+ * This is called for each component of each path. What is usual is done here, under RCU
+ * and without calling anything; where it is not enough, all is done anew by who knows of
+ * the rest.
+ *
+ * Return: as for ->d_revalidate()
+ */
+int fuse_backed_revalidate(struct inode *dir, const struct qstr *name,
+			   struct dentry *entry, unsigned int flags)
+{
+	struct mnt_idmap *idmap = fuse_backed_idmap(dir);
+	struct inode *inode = d_inode_rcu(entry);
+
+	if (likely(flags & LOOKUP_RCU && idmap == &nop_mnt_idmap) &&
+	    fuse_backed_straight(dir, NULL, FUSE_LOOKUP) &&
+	    fuse_backed_name_ours(dir, inode) && fuse_backed_name_valid_rcu(dir, entry) &&
+	    (!inode || fuse_backed_has_rights(inode, idmap))) {
+		fuse_backed_count(get_fuse_conn(dir), FUSE_LOOKUP, 0);
+		return 1;
 	}
-	return true;
+	return fuse_backed_revalidate_slow(dir, name, entry, flags);
 }
