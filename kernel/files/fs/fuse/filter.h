@@ -128,11 +128,13 @@ struct bpf_struct_ops;
  * @args: more of it, or NULL
  * @newname: &fuse_filter_args.newname, or what it folds to
  * @folds: directory of a name, that folds case; or NULL
+ * @attr_given: a program was given &fuse_filter_args.attr, and can have changed it
  * @folded: what @name is then
  * @newfolded: what @newname is then
  * @name_buf: copy of @name for the program, made when it asks for it, or what @folded
  *	is
  * @newname_buf: what @newfolded is
+ * @attr_before: what &fuse_filter_args.attr was
  */
 struct fuse_filter_ctx_kern {
 	struct fuse_filter_ctx ctx;
@@ -141,10 +143,12 @@ struct fuse_filter_ctx_kern {
 	struct fuse_filter_args *args;
 	const struct qstr *newname;
 	const struct inode *folds;
+	bool attr_given;
 	struct qstr folded;
 	struct qstr newfolded;
 	char name_buf[NAME_MAX + 1];
 	char newname_buf[NAME_MAX + 1];
+	struct fuse_filter_attr attr_before;
 };
 
 /**

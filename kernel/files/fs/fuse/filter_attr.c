@@ -12,15 +12,22 @@
 #include <linux/user_namespace.h>
 
 /**
- * fuse_filter_attr_begin - before programs are called
- * @args: of the call, or NULL
- * @before: what the attributes are now
+ * fuse_filter_attr_give - give a program the attributes of a call to change
+ * @kctx: context of the callback
+ *
+ * What they were is kept, once for all programs of the call.
+ *
+ * Return: the attributes, or NULL if the call has none
  */
-void fuse_filter_attr_begin(const struct fuse_filter_args *args,
-			    struct fuse_filter_attr *before)
+struct fuse_filter_attr *fuse_filter_attr_give(struct fuse_filter_ctx_kern *kctx)
 {
-	if (args && args->attr)
-		*before = *args->attr;
+	struct fuse_filter_attr *attr = kctx->args ? kctx->args->attr : NULL;
+
+	if (attr && !kctx->attr_given) {
+		kctx->attr_before = *attr;
+		kctx->attr_given = true;
+	}
+	return attr;
 }
 
 /* Is an attribute among those of a request to change some? */
@@ -76,27 +83,25 @@ static void fuse_filter_attr_revert(struct fuse_filter_attr *attr,
 
 /**
  * fuse_filter_args_ok - after programs were called: may the request go on?
- * @args: of the call, or NULL
- * @before: what the attributes were
+ * @kctx: context of their callbacks
  *
  * A change that would not be carried out must not pass for one that was.
  *
  * Return: false if a program changed what is not its to change, or could not
  * redact what it wanted to
  */
-bool fuse_filter_args_ok(const struct fuse_filter_args *args,
-			 const struct fuse_filter_attr *before)
+bool fuse_filter_args_ok(const struct fuse_filter_ctx_kern *kctx)
 {
+	const struct fuse_filter_attr *before = &kctx->attr_before;
+	const struct fuse_filter_args *args = kctx->args;
 	struct fuse_filter_attr attr;
 
 	if (!args)
 		return true;
 	if (args->ranges && args->ranges->overflow)
 		return false;
-	if (!args->attr)
-		return true;
-
-	if (likely(!memcmp(args->attr, before, sizeof(*before))))
+	/* Nobody can have changed what nobody was given */
+	if (!kctx->attr_given || !memcmp(args->attr, before, sizeof(*before)))
 		return true;
 
 	attr = *args->attr;

@@ -7,6 +7,7 @@
 
 #include "filter.h"
 
+#include <linux/pid_namespace.h>
 #include <linux/uidgid.h>
 #include <linux/user_namespace.h>
 
@@ -33,10 +34,16 @@ static inline u32 fuse_filter_gid(const struct fuse_conn *fc, kgid_t gid)
 	return from_kgid_munged(fc->user_ns, gid);
 }
 
-void fuse_filter_attr_begin(const struct fuse_filter_args *args,
-			    struct fuse_filter_attr *before);
-bool fuse_filter_args_ok(const struct fuse_filter_args *args,
-			 const struct fuse_filter_attr *before);
+/* The caller's thread, likewise */
+static inline u32 fuse_filter_pid(const struct fuse_conn *fc)
+{
+	if (fc->pid_ns == &init_pid_ns)
+		return task_pid_nr(current);
+	return pid_nr_ns(task_pid(current), fc->pid_ns);
+}
+
+struct fuse_filter_attr *fuse_filter_attr_give(struct fuse_filter_ctx_kern *kctx);
+bool fuse_filter_args_ok(const struct fuse_filter_ctx_kern *kctx);
 
 void fuse_filter_attr_from_inode(struct fuse_filter_attr *attr,
 				 struct fuse_conn *fc, const struct inode *inode,

@@ -8,7 +8,8 @@
  *
  * What a call needs is on the stack, and much of it is used only by programs that ask
  * for it: it is not zeroed first. fuse_filter_init_ctx() sets all that a program can
- * read of it, and bpf_fuse_ctx_name() the whole of the name before it gives it out.
+ * read of it, and bpf_fuse_ctx_name() and bpf_fuse_ctx_attr() the whole of what they
+ * give out.
  */
 
 #include "filter.h"
@@ -16,7 +17,6 @@
 #include "fuse_trace.h"
 
 #include <linux/cred.h>
-#include <linux/pid_namespace.h>
 #include <linux/srcu.h>
 #include <linux/user_namespace.h>
 
@@ -286,7 +286,7 @@ static void fuse_filter_set_ctx(struct fuse_filter_ctx *ctx, struct fuse_conn *f
 	ctx->opcode = call->opcode;
 	ctx->fsuid = fuse_filter_uid(fc, cred->fsuid);
 	ctx->fsgid = fuse_filter_gid(fc, cred->fsgid);
-	ctx->pid = pid_nr_ns(task_pid(current), fc->pid_ns);
+	ctx->pid = fuse_filter_pid(fc);
 	ctx->result = 0;
 }
 
@@ -301,6 +301,7 @@ static int fuse_filter_init_ctx(struct fuse_filter_ctx_kern *kctx,
 	kctx->name = call->name;
 	kctx->newname = call->args ? call->args->newname : NULL;
 	kctx->folds = NULL;
+	kctx->attr_given = false;
 	if (call->name) {
 		err = fuse_filter_fold_names(kctx, call);
 		if (err)
@@ -372,7 +373,6 @@ static noinline int fuse_filter_ask(const struct fuse_filter_set *set,
 				    struct fuse_backed_call *call)
 {
 	struct fuse_filter_ctx_kern kctx __uninitialized;
-	struct fuse_filter_attr before __uninitialized;
 	int verdict;
 
 	if (set->overflow)
@@ -382,11 +382,10 @@ static noinline int fuse_filter_ask(const struct fuse_filter_set *set,
 	if (verdict)
 		return verdict;
 
-	fuse_filter_attr_begin(call->args, &before);
 	call->post = 0;
 	call->post_key = set->key;
 	verdict = fuse_filter_ask_set(set, &kctx, &call->post);
-	if (verdict >= 0 && !fuse_filter_args_ok(call->args, &before))
+	if (verdict >= 0 && !fuse_filter_args_ok(&kctx))
 		verdict = -EIO;
 	/* What is refused, no postfilter sees */
 	if (verdict < 0)
@@ -455,7 +454,6 @@ static noinline ssize_t fuse_filter_tell(const struct fuse_filter_set *set,
 	/* Positions are of the set that was asked; of another, call all */
 	u64 which = set->key == call->post_key ? call->post : U64_MAX;
 	struct fuse_filter_ctx_kern kctx __uninitialized;
-	struct fuse_filter_attr before __uninitialized;
 	u32 c, i, pos = set->filters;
 	int err;
 
@@ -466,7 +464,6 @@ static noinline ssize_t fuse_filter_tell(const struct fuse_filter_set *set,
 	if (err)
 		return err;
 
-	fuse_filter_attr_begin(call->args, &before);
 	for (c = set->nr; c--; ) {
 		for (i = set->chains[c]->nr; i--; ) {
 			if (which & BIT_ULL(--pos))
@@ -474,7 +471,7 @@ static noinline ssize_t fuse_filter_tell(const struct fuse_filter_set *set,
 							   &kctx, ret);
 		}
 	}
-	if (ret >= 0 && !fuse_filter_args_ok(call->args, &before))
+	if (ret >= 0 && !fuse_filter_args_ok(&kctx))
 		return -EIO;
 	return ret;
 }

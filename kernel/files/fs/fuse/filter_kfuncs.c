@@ -6,6 +6,7 @@
  * Documentation/bpf/kfuncs.rst.
  */
 
+#include "filter_attr.h"
 #include "filter_redact.h"
 
 #include <linux/bpf.h>
@@ -151,11 +152,9 @@ __bpf_kfunc int bpf_fuse_ctx_set_value(struct fuse_filter_ctx *ctx,
 __bpf_kfunc u8 *bpf_fuse_ctx_attr(struct fuse_filter_ctx *ctx,
 				  const size_t rdwr_buf_size)
 {
-	struct fuse_filter_args *args = fuse_filter_ctx_kern(ctx)->args;
-
-	if (!args || rdwr_buf_size > sizeof(*args->attr))
+	if (rdwr_buf_size > sizeof(struct fuse_filter_attr))
 		return NULL;
-	return (u8 *)args->attr;
+	return (u8 *)fuse_filter_attr_give(fuse_filter_ctx_kern(ctx));
 }
 
 /**
