@@ -3,6 +3,7 @@
  * Attaching and detaching: order, errors, limits, links that go away, load.
  */
 #include <bpf/bpf.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -70,6 +71,38 @@ TEST_F(attach, acts_at_once_and_ends_at_once)
 	}
 	EXPECT_EQ(0, stat_file(&self->b));
 	EXPECT_EQ(0, fuse_bpf_list(self->dir, NULL, 0));
+}
+
+static bool lists(DIR *stream, const char *name)
+{
+	struct dirent *entry;
+	bool found = false;
+
+	rewinddir(stream);
+	while ((entry = readdir(stream)))
+		found |= !strcmp(entry->d_name, name);
+	return found;
+}
+
+/* Not the root, which is listed in another way */
+TEST_F(attach, an_open_directory_is_asked_about)
+{
+	struct filter *filter = &self->filters[0];
+	DIR *stream;
+
+	ASSERT_EQ(0, make_dir(in(self->b.back, "sub"), 0755));
+	ASSERT_EQ(0, make_file(in(self->b.back, "sub/file"), "text\n", 0644));
+	ASSERT_EQ(0, scripted_rule(filter, FUSE_FILTER_OP_DIRENT, SCRIPTED_ANY_UID, "file",
+				   -ENOENT));
+	stream = opendir(in(self->b.mnt, "sub"));
+	ASSERT_NE(NULL, stream);
+	EXPECT_TRUE(lists(stream, "file"));
+	ASSERT_EQ(0, filter_attach(filter, self->dir, 0, 0));
+	EXPECT_FALSE(lists(stream, "file"));
+	EXPECT_TRUE(lists(stream, ".."));
+	ASSERT_EQ(0, fuse_bpf_detach(self->dir, filter->id));
+	EXPECT_TRUE(lists(stream, "file"));
+	closedir(stream);
 }
 
 TEST_F(attach, by_map_and_by_link)
