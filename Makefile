@@ -82,6 +82,9 @@ bench-count: module bench-programs ## instructions for each operation, on a mach
 bench-compare: bench-programs ## did a change cost anything? A=CHECKOUT B=CHECKOUT, both built
 	@selftests/bench/compare.sh '$(A)' '$(B)'
 
+bench-profile: module bench-programs ## instructions of an operation by function, ROW=stat COLUMN=backed
+	@selftests/bench/profile.py '$(ROW)' '$(COLUMN)'
+
 check: ## check the patch series: drift, checkpatch, sparse, every step builds
 	@kernel/scripts/check.sh
 
@@ -96,4 +99,4 @@ clean: ## remove build/; the cache (~/.cache/fuse-bpf) stays
 .PHONY: help root check-lib module debug-kernel user demo demo-agent demo-astack demo-filters \
 	demo-tierfs test test-debug test-full test-programs soak fuzz-policy \
 	bench-programs bench bench-full \
-	bench-count bench-compare check vm clean
+	bench-count bench-compare bench-profile check vm clean

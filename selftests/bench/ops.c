@@ -4,6 +4,7 @@
  *
  *	ops [-t MS] [-r REPETITIONS] [-l MS] [-m NAMES] [-R ROW,...] [-b] NAME=DIR...
  *	ops -c HIST,... [-m NAMES] [-R ROW,...] NAME=DIR...
+ *	ops -p [-m NAMES] -R ROW NAME=DIR
  *
  * Each row is an operation, each NAME a column. The repetitions of a row are
  * interleaved: each does a batch in every column, beginning with another one each
@@ -15,6 +16,9 @@
  * tracepoint fuse_request_send over connections in the files HIST:
  *
  *	requests ROW COLUMN OPERATIONS REQUESTS
+ *
+ * With -p, prints the address of the function that does an operation, and repeats it
+ * until killed.
  *
  * DIR holds what bench.py makes, with NAMES names in DIR/many; what a column writes is
  * in DIR/work/NAME. A column that has taken longer than -l for a row gets no more
@@ -495,6 +499,17 @@ static void count_row(const struct row *row, struct column *c, const char *paths
 		row->cleanup(c, n);
 }
 
+static void repeat_row(const struct row *row, struct column *c)
+{
+	unsigned int n = clamp_batch(row, BATCH_FIXED);
+
+	run_batch(row, c, n);
+	printf("%#lx\n", (unsigned long)row->op);
+	fflush(stdout);
+	for (;;)
+		run_batch(row, c, n);
+}
+
 static void make_data(struct column *c)
 {
 	int fd = openat(c->work, "data", O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
@@ -553,11 +568,11 @@ int main(int argc, char **argv)
 	unsigned int repetitions = 9, nr = 0, i;
 	struct column columns[NR_COLUMNS];
 	double ns = 10e6, limit = 60e9;
-	bool fixed = false;
+	bool fixed = false, repeat = false;
 	size_t r;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "t:r:l:m:R:bc:")) != -1) {
+	while ((opt = getopt(argc, argv, "t:r:l:m:R:bpc:")) != -1) {
 		switch (opt) {
 		case 't': ns = atof(optarg) * 1e6; break;
 		case 'r': repetitions = atoi(optarg); break;
@@ -565,6 +580,7 @@ int main(int argc, char **argv)
 		case 'm': nr_many = atoi(optarg); break;
 		case 'R': list = optarg; break;
 		case 'b': fixed = true; break;
+		case 'p': repeat = true; break;
 		case 'c': hists = optarg; break;
 		default: return 2;
 		}
@@ -584,6 +600,8 @@ int main(int argc, char **argv)
 
 		if (list && !wanted(row, list))
 			continue;
+		if (repeat)
+			repeat_row(row, &columns[0]);
 		for (i = 0; i < nr; i++) {
 			if (hists)
 				count_row(row, &columns[i], hists);

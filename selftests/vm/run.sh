@@ -24,6 +24,7 @@ usage() {
 	  --append ARGS   more kernel parameters
 	  --icount        a single emulated processor whose clock is the number of
 	                  instructions: one a nanosecond, whatever the host does
+	  --monitor SOCKET  QEMU listens there for commands (a path as seen in the root)
 	  --env NAME=VAL  set in the command's environment; may be repeated
 	  --shell         an interactive shell instead of a command
 	EOF
@@ -31,7 +32,7 @@ usage() {
 }
 
 args=("$@")
-flavour=module kernel='' limit='' mem=2048 cpus=2 disk='' append='' icount='' pass='' shell=''
+flavour=module kernel='' limit='' mem=2048 cpus=2 disk='' append='' icount='' monitor='' pass='' shell=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--flavour) flavour=$2; shift 2 ;;
@@ -42,6 +43,7 @@ while [ $# -gt 0 ]; do
 	--disk) disk=$2; shift 2 ;;
 	--append) append=$2; shift 2 ;;
 	--icount) icount=1; shift ;;
+	--monitor) monitor=$2; shift 2 ;;
 	--env) pass+="export ${2%%=*}=$(printf %q "${2#*=}")"$'\n'; shift 2 ;;
 	--shell) shell=${TERM:-dumb}; shift ;;
 	--) shift; break ;;
@@ -143,6 +145,8 @@ if [ -n "$disk" ]; then
 	# A snapshot: what the guest writes is gone with it.
 	virtio+=(-drive "if=none,id=disk,format=raw,cache=unsafe,snapshot=on,file=$image" -device virtio-blk-pci,drive=disk)
 fi
+
+[ -z "$monitor" ] || virtio+=(-monitor "unix:$monitor,server=on,wait=off")
 
 # A command sees the files as they are when it starts, which saves a request
 # for each open; in a shell, one may want to see what is edited on the host.
