@@ -54,10 +54,10 @@ test-debug: user ## the tests on the debug kernel [T='NAME...'] [PART=I/N]
 		-- 'selftests/run.sh $(T)'
 
 FULL_FS := tmpfs xfs btrfs overlay
-test-full: module user ## the comparison with native directories, on more file systems; crashes
+test-full: module user ## the comparison with native directories, on more file systems; crashes; scale
 	@selftests/crash/kill.sh 1 1
 	@$(RUN) --timeout 1800 --mem 3072 --env TEST_LIMIT=1500 --env NATIVE_FS='$(FULL_FS)' \
-		-- 'selftests/run.sh backed/native crash/'
+		-- 'selftests/run.sh backed/native crash/ scale/'
 
 test-programs: module user ## real programs on a mount, with native results beside [T='programs/NAME...']
 	@$(RUN) --timeout 1200 --mem 3072 --env TEST_LIMIT=600 -- 'selftests/run.sh $(or $(T),programs/)'
@@ -68,8 +68,10 @@ crash: module user ## kill guests that write by a mount, and look at their disks
 fuzz-policy: user ## texts of policies for the command, under sanitizers [TIME=SECONDS]
 	@$(ENTER) selftests/fuzz/tools.sh $(or $(TIME),10)
 
+# Each inode of a million takes 4 KiB, with its backing.
+SOAK_MEM := $(if $(filter scale,$(T)),8192,3072)
 soak: module user ## run a test for longer, T=oracle TIME=SECONDS
-	@$(RUN) --timeout $$(($(or $(TIME),600) * 2 + 300)) --mem 3072 -- 'selftests/soak.sh $(T) $(TIME)'
+	@$(RUN) --timeout $$(($(or $(TIME),600) * 2 + 300)) --mem $(SOAK_MEM) -- 'selftests/soak.sh $(T) $(TIME)'
 
 bench-programs: user
 	@$(ENTER) make -s -C selftests/bench
