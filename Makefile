@@ -70,8 +70,8 @@ fuzz-policy: user ## texts of policies for the command, under sanitizers [TIME=S
 
 # Each inode of a million takes 4 KiB, with its backing.
 SOAK_MEM := $(if $(filter scale,$(T)),8192,3072)
-soak: module user ## run a test for longer, T=oracle TIME=SECONDS
-	@$(RUN) --timeout $$(($(or $(TIME),600) * 2 + 300)) --mem $(SOAK_MEM) -- 'selftests/soak.sh $(T) $(TIME)'
+soak: $(if $(filter module,$(FLAVOUR)),module) user ## run a test for longer, T=oracle TIME=SECONDS [FLAVOUR=debug]
+	@$(RUN) --flavour $(FLAVOUR) --timeout $$(($(or $(TIME),600) * 2 + 300)) --mem $(SOAK_MEM) -- 'selftests/soak.sh $(T) $(TIME)'
 
 bench-programs: user
 	@$(ENTER) make -s -C selftests/bench
