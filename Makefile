@@ -65,6 +65,9 @@ test-programs: module user ## real programs on a mount, with native results besi
 crash: module user ## kill guests that write by a mount, and look at their disks [ROUNDS=N] [SEED=N]
 	@selftests/crash/kill.sh $(or $(ROUNDS),3) $(SEED)
 
+timing: module user ## does time tell what filters hide? In instructions
+	@$(RUN) --icount --timeout 1800 --env TIMING=1 -- 'selftests/run.sh timing/'
+
 fuzz-policy: user ## texts of policies for the command, under sanitizers [TIME=SECONDS]
 	@$(ENTER) selftests/fuzz/tools.sh $(or $(TIME),10)
 
@@ -100,6 +103,6 @@ clean: ## remove build/; the cache (~/.cache/fuse-bpf) stays
 	@rm -rf build
 
 .PHONY: help root check-lib module debug-kernel user demo demo-agent demo-astack demo-filters \
-	demo-tierfs test test-debug test-full test-programs crash soak fuzz-policy \
+	demo-tierfs test test-debug test-full test-programs crash timing soak fuzz-policy \
 	bench-programs bench bench-full \
 	bench-count bench-compare check vm clean
