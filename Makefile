@@ -55,7 +55,7 @@ test-debug: user ## the tests on the debug kernel [T='NAME...'] [PART=I/N]
 
 FULL_FS := tmpfs xfs btrfs overlay
 test-full: module user ## the comparison with native directories, on more file systems; crashes; scale
-	@selftests/crash/kill.sh 1 1
+	@selftests/crash/kill.sh 1 3
 	@$(RUN) --timeout 1800 --mem 3072 --env TEST_LIMIT=1500 --env NATIVE_FS='$(FULL_FS)' \
 		-- 'selftests/run.sh backed/native crash/ scale/'
 
