@@ -54,18 +54,27 @@ test-debug: user ## the tests on the debug kernel [T='NAME...'] [PART=I/N]
 		-- 'selftests/run.sh $(T)'
 
 FULL_FS := tmpfs xfs btrfs overlay
-test-full: module user ## the comparison with native directories, on more file systems
+test-full: module user ## the comparison with native directories, on more file systems; crashes; scale
+	@selftests/crash/kill.sh 1 3
 	@$(RUN) --timeout 1800 --mem 3072 --env TEST_LIMIT=1500 --env NATIVE_FS='$(FULL_FS)' \
-		-- 'selftests/run.sh backed/native'
+		-- 'selftests/run.sh backed/native crash/ scale/'
 
 test-programs: module user ## real programs on a mount, with native results beside [T='programs/NAME...']
 	@$(RUN) --timeout 1200 --mem 3072 --env TEST_LIMIT=600 -- 'selftests/run.sh $(or $(T),programs/)'
 
+crash: module user ## kill guests that write by a mount, and look at their disks [ROUNDS=N] [SEED=N]
+	@selftests/crash/kill.sh $(or $(ROUNDS),3) $(SEED)
+
+timing: module user ## does time tell what filters hide? In instructions
+	@$(RUN) --icount --timeout 1800 --env TIMING=1 -- 'selftests/run.sh timing/'
+
 fuzz-policy: user ## texts of policies for the command, under sanitizers [TIME=SECONDS]
 	@$(ENTER) selftests/fuzz/tools.sh $(or $(TIME),10)
 
-soak: module user ## run a test for longer, T=oracle TIME=SECONDS
-	@$(RUN) --timeout $$(($(or $(TIME),600) * 2 + 300)) --mem 3072 -- 'selftests/soak.sh $(T) $(TIME)'
+# Each inode of a million takes 4 KiB, with its backing.
+SOAK_MEM := $(if $(filter scale,$(T)),8192,3072)
+soak: $(if $(filter module,$(FLAVOUR)),module) user ## run a test for longer, T=oracle TIME=SECONDS [FLAVOUR=debug]
+	@$(RUN) --flavour $(FLAVOUR) --timeout $$(($(or $(TIME),600) * 2 + 300)) --mem $(SOAK_MEM) -- 'selftests/soak.sh $(T) $(TIME)'
 
 bench-programs: user
 	@$(ENTER) make -s -C selftests/bench
@@ -97,6 +106,6 @@ clean: ## remove build/; the cache (~/.cache/fuse-bpf) stays
 	@rm -rf build
 
 .PHONY: help root check-lib module debug-kernel user demo demo-agent demo-astack demo-filters \
-	demo-tierfs test test-debug test-full test-programs soak fuzz-policy \
+	demo-tierfs test test-debug test-full test-programs crash timing soak fuzz-policy \
 	bench-programs bench bench-full \
 	bench-count bench-compare bench-profile check vm clean

@@ -22,15 +22,15 @@ esac
 }
 
 # Every program and script whose name ends in _test; those in module/ load and
-# unload the module, those in programs/ take minutes and are run if named only. So are
-# those of what is built on the kernel's part when the kernel is slow.
+# unload the module, those in crash/, programs/, scale/ and timing/ take minutes and are
+# run if named only. So are those of what is built on the kernel's part when the kernel is slow.
 tests() {
 	local group file
 
-	for group in module backed filter fuse oracle lib fuzz policy tool astack tierfs programs; do
+	for group in module backed filter fuse oracle lib fuzz policy tool astack tierfs crash scale timing programs; do
 		[ "$group" != module ] || [ "$FLAVOUR" = module ] || continue
 		case $FLAVOUR:$group in
-		*:programs | debug:lib | debug:fuzz | debug:policy | debug:astack | debug:tierfs)
+		*:crash | *:scale | *:timing | *:programs | debug:lib | debug:fuzz | debug:policy | debug:astack | debug:tierfs)
 			[ ${#args[@]} -gt 0 ] || continue
 			;;
 		esac

@@ -35,11 +35,12 @@ refuses() {
 }
 
 echo "TAP version 13"
-echo "1..6"
+echo "1..7"
 check "answers of a daemon" "$FUZZ/reply" --seed 1 --inputs "$(scaled 1000)"
 check "filters" "$FUZZ/filter" --seed 1 --inputs "$(scaled 4000)"
 check "requests" "$FUZZ/ioctl" --seed 1 --inputs "$(scaled 6000)"
 check "command lines" "$FUZZ/cli" --seed 1 --inputs "$(scaled 80)"
+check "storms" "$FUZZ/storm" --seed 1 --inputs "$(scaled 20)"
 check "no option that is unknown" refuses --seeds 1
 check "no number that is none" refuses --seed x
 exit $failed

@@ -4,7 +4,8 @@
 # command in it, as root, in /src. See usage() for the options.
 #
 # Exit status: the command's; 124 time limit; 125 the kernel complained (even
-# when the command succeeded); 126 the guest died or did not come up.
+# when the command succeeded); 126 the guest died or did not come up; 137 it was
+# killed, with --kill.
 . "$(dirname "$0")/lib.sh"
 . "$TOP/selftests/vm/splats.sh"
 
@@ -21,6 +22,8 @@ usage() {
 	  --cpus N        processors of the guest (default: 2)
 	  --disk SIZE|FILE  an empty disk, or a copy of an image (a path as seen
 	                  in the root), for the command, as /dev/vda
+	  --keep          what the guest writes to the disk's file stays there
+	  --kill SEC      kill the guest so long after its command said "working"
 	  --append ARGS   more kernel parameters
 	  --icount        a single emulated processor whose clock is the number of
 	                  instructions: one a nanosecond, whatever the host does
@@ -32,7 +35,8 @@ usage() {
 }
 
 args=("$@")
-flavour=module kernel='' limit='' mem=2048 cpus=2 disk='' append='' icount='' monitor='' pass='' shell=''
+flavour=module kernel='' limit='' mem=2048 cpus=2 disk='' keep='' kill='' append='' icount=''
+monitor='' pass='' shell=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--flavour) flavour=$2; shift 2 ;;
@@ -41,6 +45,8 @@ while [ $# -gt 0 ]; do
 	--mem) mem=$2; shift 2 ;;
 	--cpus) cpus=$2; shift 2 ;;
 	--disk) disk=$2; shift 2 ;;
+	--keep) keep=1; shift ;;
+	--kill) kill=$2; shift 2 ;;
 	--append) append=$2; shift 2 ;;
 	--icount) icount=1; shift ;;
 	--monitor) monitor=$2; shift 2 ;;
@@ -142,8 +148,11 @@ fi
 if [ -n "$disk" ]; then
 	image=$disk
 	[ -f "$disk" ] || { image=$run/disk; truncate -s "$disk" "$image"; }
-	# A snapshot: what the guest writes is gone with it.
-	virtio+=(-drive "if=none,id=disk,format=raw,cache=unsafe,snapshot=on,file=$image" -device virtio-blk-pci,drive=disk)
+	# A snapshot: what the guest writes is gone with it. If it is kept, then in the
+	# order in which the guest flushed it.
+	how=cache=unsafe,snapshot=on
+	[ -z "$keep" ] || how=cache=writeback
+	virtio+=(-drive "if=none,id=disk,format=raw,$how,file=$image" -device virtio-blk-pci,drive=disk)
 fi
 
 [ -z "$monitor" ] || virtio+=(-monitor "unix:$monitor,server=on,wait=off")
@@ -172,8 +181,18 @@ setpriv --pdeathsig KILL qemu-system-x86_64 -no-user-config -nodefaults -display
 	<&3 2>"$run/qemu.log" &
 qemu=$!
 pids+=("$qemu")
+# Outright, as a power cut would, so long after the guest said "working"
+kill_later() {
+	grep -qm1 '^working$'
+	sleep "$kill"
+	kill -KILL "$qemu"
+}
 if [ -z "$shell" ]; then
-	cat "$run/out.out" &
+	if [ -n "$kill" ]; then
+		tee -p >(kill_later) <"$run/out.out" &
+	else
+		cat "$run/out.out" &
+	fi
 	relay=$!
 	sleep "$limit" &
 	timer=$!
@@ -182,7 +201,7 @@ fi
 
 # Which of them ends first tells how the run ended.
 first=''
-wait -n -p first "$qemu" "$fsd" ${timer:+"$timer"} || :
+{ wait -n -p first "$qemu" "$fsd" ${timer:+"$timer"} || :; } 2>/dev/null
 if [ "$first" = "$fsd" ]; then	# normal, when it is because QEMU went
 	for _ in {1..50}; do kill -0 "$qemu" 2>/dev/null || { first=$qemu; break; }; sleep 0.1; done
 fi
@@ -205,6 +224,7 @@ if [ -n "${timer:-}" ] && [ "$first" = "$timer" ]; then
 	exit 124
 fi
 [ -z "$bad" ] || exit 125
+[ -z "$kill" ] || [ -e "$run/status" ] || exit 137
 if [ -e "$run/failed" ]; then
 	complain "$(cat "$run/failed")"
 	exit 126
