@@ -61,6 +61,12 @@ test-full: module user ## the comparison with native directories, on more file s
 test-programs: module user ## real programs on a mount, with native results beside [T='programs/NAME...']
 	@$(RUN) --timeout 1200 --mem 3072 --env TEST_LIMIT=600 -- 'selftests/run.sh $(or $(T),programs/)'
 
+coverage: module user ## which lines of our kernel files the tests execute [T='NAME...'] [PART=I/N]
+	@kernel/scripts/build-coverage.sh
+	@$(RUN) --timeout $(or $(TIMEOUT),7200) $(if $(PART),--env PART=$(PART)) \
+		-- 'selftests/coverage.sh $(T)'; status=$$?; \
+		$(ENTER) kernel/coverage/report.py build/coverage kernel/files/fs/fuse && exit $$status
+
 fuzz-policy: user ## texts of policies for the command, under sanitizers [TIME=SECONDS]
 	@$(ENTER) selftests/fuzz/tools.sh $(or $(TIME),10)
 
@@ -94,6 +100,6 @@ clean: ## remove build/; the cache (~/.cache/fuse-bpf) stays
 	@rm -rf build
 
 .PHONY: help root check-lib module debug-kernel user demo demo-agent demo-astack demo-filters \
-	demo-tierfs test test-debug test-full test-programs soak fuzz-policy \
+	demo-tierfs test test-debug test-full test-programs coverage soak fuzz-policy \
 	bench-programs bench bench-full \
 	bench-count bench-compare check vm clean
