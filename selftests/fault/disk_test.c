@@ -19,72 +19,34 @@
 #include <unistd.h>
 
 #include "backed_fixture.h"
+#include "flaky.h"
 #include "harness.h"
 #include "shape.h"
 
 #define PAGE 4096
 #define SIZE (16 * PAGE)
 #define SEED 5
-/* No udev makes the names of devices */
-#define DMSETUP "DM_DISABLE_UDEV=1 dmsetup"
-
 FIXTURE(disk)
 {
 	struct backed b;
-	char loop[32];
-	char name[32];
-	long sectors;
+	struct flaky disk;
 };
 
-/* All of the disk, of a kind with arguments after the device */
-static int set_table(const FIXTURE_DATA(disk) *self,
-		     const char *target, const char *args)
-{
-	return sh(DMSETUP " load %s --table '0 %ld %s %s 0 %s' && "
-		  DMSETUP " suspend --noflush --nolockfs %s && " DMSETUP " resume %s", self->name,
-		  self->sectors, target, self->loop, args, self->name, self->name);
-}
-
-#define HEAL() ASSERT_EQ(0, set_table(self, "linear", ""))
-/* A flakey disk, which is never up */
-#define FAIL_READS() ASSERT_EQ(0, set_table(self, "flakey", "0 1000000 1 error_reads"))
-#define FAIL_WRITES() ASSERT_EQ(0, set_table(self, "flakey", "0 1000000 1 error_writes"))
-
-static int read_line(const char *command, char *line, size_t size)
-{
-	FILE *out = popen(command, "re");
-	char *got = out ? fgets(line, size, out) : NULL;
-
-	if (out)
-		pclose(out);
-	if (!got)
-		return -EIO;
-	line[strcspn(line, "\n")] = 0;
-	return 0;
-}
+#define HEAL() ASSERT_EQ(0, flaky_set(&self->disk, FLAKY_WORKS))
+#define FAIL_READS() ASSERT_EQ(0, flaky_set(&self->disk, FLAKY_NO_READS))
+#define FAIL_WRITES() ASSERT_EQ(0, flaky_set(&self->disk, FLAKY_NO_WRITES))
 
 /* Without a journal, which would make one error that of all files */
 FIXTURE_SETUP(disk)
 {
 	struct backed *b = &self->b;
-	char line[256];
 
 	ASSERT_EQ(0, backed_make(b, "tmpfs"));
 	ASSERT_EQ(0, RES(umount(b->back)));
-	ASSERT_EQ(0, sh("{ [ -e /dev/loop-control ] || modprobe loop; } && "
-			"{ [ -e /dev/mapper/control ] || modprobe dm-mod; } && "
-			"{ ! modinfo dm-flakey >/dev/null 2>&1 || modprobe dm-flakey; } && "
-			"truncate -s 16M %s/disk", b->top));
-	snprintf(line, sizeof(line), "losetup -f --show %s/disk", b->top);
-	ASSERT_EQ(0, read_line(line, self->loop, sizeof(self->loop)));
-	snprintf(line, sizeof(line), "blockdev --getsz %s", self->loop);
-	ASSERT_EQ(0, read_line(line, line, sizeof(line)));
-	self->sectors = atol(line);
-	snprintf(self->name, sizeof(self->name), "fault-%d", getpid());
-	ASSERT_EQ(0, sh(DMSETUP " create %s --table '0 %ld linear %s 0' && "
-			"mkfs.ext4 -q -b 4096 -O ^has_journal /dev/mapper/%s && "
-			"mount -t ext4 /dev/mapper/%s %s", self->name, self->sectors, self->loop,
-			self->name, self->name, b->back));
+	ASSERT_EQ(0, sh("truncate -s 16M %s/disk", b->top));
+	ASSERT_EQ(0, flaky_make(&self->disk, in(b->top, "disk")));
+	ASSERT_EQ(0, sh("mkfs.ext4 -q -b 4096 -O ^has_journal %s && mount -t ext4 %s %s",
+			self->disk.path, self->disk.path, b->back));
 	ASSERT_EQ(0, make_dir(in(b->back, "n"), 0755));
 	ASSERT_EQ(0, make_dir(in(b->back, "m"), 0755));
 	ASSERT_EQ(0, backed_mount(b, 0));
@@ -94,16 +56,20 @@ FIXTURE_TEARDOWN(disk)
 {
 	EXPECT_EQ(0, backed_umount(&self->b));
 	EXPECT_EQ(0, RES(umount(self->b.back)));
-	EXPECT_EQ(0, sh(DMSETUP " remove %s && losetup -d %s", self->name, self->loop));
+	EXPECT_EQ(0, flaky_destroy(&self->disk));
 	/* For the check of the fixture below, which wants to unmount something */
 	EXPECT_EQ(0, RES(mount("none", self->b.back, "tmpfs", 0, NULL)));
 	EXPECT_EQ(0, backed_destroy(&self->b));
 }
 
+/* What the mount keeps is dropped first, and then what that has kept */
 static int drop_caches(void)
 {
-	/* What the mount keeps is dropped first, and then what that has kept */
-	return sh("sync; echo 3 >/proc/sys/vm/drop_caches; echo 3 >/proc/sys/vm/drop_caches");
+	int err;
+
+	sync();
+	err = append_file("/proc/sys/vm/drop_caches", "3");
+	return err ? err : append_file("/proc/sys/vm/drop_caches", "3");
 }
 
 /* In both directories: a file, a long link, a directory, a large attribute */
