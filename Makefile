@@ -68,6 +68,12 @@ crash: module user ## kill guests that write by a mount, and look at their disks
 timing: module user ## does time tell what filters hide? In instructions
 	@$(RUN) --icount --timeout 1800 --env TIMING=1 -- 'selftests/run.sh timing/'
 
+coverage: module user ## which lines of our kernel files the tests execute [T='NAME...'] [PART=I/N]
+	@kernel/scripts/build-coverage.sh
+	@$(RUN) --timeout $(or $(TIMEOUT),7200) $(if $(PART),--env PART=$(PART)) \
+		-- 'selftests/coverage.sh $(T)'; status=$$?; \
+		$(ENTER) kernel/coverage/report.py build/coverage kernel/files/fs/fuse && exit $$status
+
 fuzz-policy: user ## texts of policies for the command, under sanitizers [TIME=SECONDS]
 	@$(ENTER) selftests/fuzz/tools.sh $(or $(TIME),10)
 
@@ -106,6 +112,6 @@ clean: ## remove build/; the cache (~/.cache/fuse-bpf) stays
 	@rm -rf build
 
 .PHONY: help root check-lib module debug-kernel user demo demo-agent demo-astack demo-filters \
-	demo-tierfs test test-debug test-full test-programs crash timing soak fuzz-policy \
+	demo-tierfs test test-debug test-full test-programs coverage crash timing soak fuzz-policy \
 	bench-programs bench bench-full \
 	bench-count bench-compare bench-profile check vm clean

@@ -27,7 +27,7 @@ esac
 tests() {
 	local group file
 
-	for group in module backed filter fuse oracle lib fuzz policy tool astack tierfs crash scale timing programs; do
+	for group in module backed filter fault fuse oracle lib fuzz policy tool astack tierfs crash scale timing programs; do
 		[ "$group" != module ] || [ "$FLAVOUR" = module ] || continue
 		case $FLAVOUR:$group in
 		*:crash | *:scale | *:timing | *:programs | debug:lib | debug:fuzz | debug:policy | debug:astack | debug:tierfs)

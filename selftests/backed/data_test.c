@@ -418,6 +418,28 @@ TEST_F(data, without_waiting)
 	close(b);
 }
 
+static int write_without_waiting(void *arg)
+{
+	char byte = 'x';
+
+	return pwritev2_at(*(int *)arg, &byte, 1, 0, RWF_NOWAIT);
+}
+
+/* Taking away privileges may wait, and is not left out for that. */
+TEST_F(data, without_waiting_and_with_privileges)
+{
+	struct stat st;
+	int fd;
+
+	ASSERT_EQ(0, RES(chmod(self->back, 04755)));
+	fd = open(self->mnt, O_RDWR);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-EAGAIN, as_user(USER1, USER1, write_without_waiting, &fd));
+	ASSERT_EQ(0, fstat(fd, &st));
+	EXPECT_EQ(04755, st.st_mode & 07777);
+	close(fd);
+}
+
 TEST_F(data, mmap_private)
 {
 	char *map;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Filters and the requests that only a daemon answers, and the mirror of the other
- * tests does not: FUSE_POLL, FUSE_STATX.
+ * tests does not: FUSE_POLL, FUSE_STATX, locks.
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,6 +44,9 @@ FIXTURE_SETUP(poll)
 
 	self->filter = FILTER_NONE;
 	ASSERT_EQ(0, entry_make(b));
+	b->server->init_out.flags |= FUSE_POSIX_LOCKS | FUSE_FLOCK_LOCKS;
+	raw_reply_add(b->server, FUSE_SETLK, NODE, NULL, NULL, 0);
+	raw_reply_add(b->server, FUSE_SETLKW, NODE, NULL, NULL, 0);
 	raw_reply_add(b->server, FUSE_POLL, NODE, NULL, &out, sizeof(out));
 	raw_reply_add(b->server, FUSE_STATX, NODE, NULL, &statx_out, sizeof(statx_out));
 	raw_serve_file(b->server, FUSE_ROOT_ID, "f", NODE, "text");
@@ -114,6 +118,27 @@ TEST_F(poll, times_of_birth)
 	ASSERT_EQ(0, recorder_return(&self->filter, RECORDER_PRE(FUSE_GETATTR), -EACCES));
 	EXPECT_EQ(-EACCES, stat_more(self->fd));
 	EXPECT_EQ(1, asked(&self->b, FUSE_STATX));
+}
+
+/* The daemon would keep for ever what it is not told of. */
+TEST_F(poll, unlocking_cannot_be_refused)
+{
+	struct flock lock = { .l_type = F_RDLCK };
+
+	EXPECT_EQ(0, RES(fcntl(self->fd, F_SETLK, &lock)));
+	EXPECT_EQ(0, RES(flock(self->fd, LOCK_SH | LOCK_NB)));
+	EXPECT_EQ(2, asked(&self->b, FUSE_SETLK));
+	ASSERT_EQ(0, recorder_return(&self->filter, RECORDER_PRE(FUSE_SETLK), -EACCES));
+	ASSERT_EQ(0, recorder_return(&self->filter, RECORDER_PRE(FUSE_SETLKW), -EACCES));
+	EXPECT_EQ(-EACCES, RES(fcntl(self->fd, F_SETLK, &lock)));
+	EXPECT_EQ(-EACCES, RES(flock(self->fd, LOCK_EX | LOCK_NB)));
+	EXPECT_EQ(-EACCES, RES(fcntl(self->fd, F_SETLKW, &lock)));
+	EXPECT_EQ(2, asked(&self->b, FUSE_SETLK));
+	EXPECT_EQ(0, asked(&self->b, FUSE_SETLKW));
+	lock.l_type = F_UNLCK;
+	EXPECT_EQ(0, RES(fcntl(self->fd, F_SETLK, &lock)));
+	EXPECT_EQ(0, RES(flock(self->fd, LOCK_UN)));
+	EXPECT_EQ(4, asked(&self->b, FUSE_SETLK) + asked(&self->b, FUSE_SETLKW));
 }
 
 TEST_HARNESS_MAIN

@@ -589,6 +589,98 @@ TEST_F(route, locks)
 	EXPECT_EQ(1, tree_server_count(self->tree, FUSE_FLUSH, 0));
 }
 
+/* By its number, or as what chattr(1) uses */
+TEST_F(route, ioctls)
+{
+	int fd = open(in(self->b.mnt, "d/file"), O_RDWR | O_CLOEXEC), value = 0;
+	const unsigned int *asked = &self->b.server->counts[FUSE_IOCTL];
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, RES(ioctl(fd, FS_IOC_GETFLAGS, &value)));
+	raw_reply_error(self->b.server, FUSE_IOCTL, 0, NULL, -EXFULL);
+	TO_DAEMON(FUSE_IOCTL);
+	EXPECT_EQ(-EXFULL, RES(ioctl(fd, FS_IOC_GETVERSION, &value)));
+	EXPECT_EQ(1, *asked);
+	EXPECT_EQ(-EXFULL, RES(ioctl(fd, FS_IOC_GETFLAGS, &value)));
+	EXPECT_EQ(2, *asked);
+	value = FS_NODUMP_FL;
+	EXPECT_EQ(-EXFULL, RES(ioctl(fd, FS_IOC_SETFLAGS, &value)));
+	EXPECT_LT(2, *asked);
+	EXPECT_EQ(*asked, route_seen(&self->filter, FUSE_IOCTL).posts);
+	TO_BACKING(FUSE_IOCTL);
+	EXPECT_EQ(0, RES(ioctl(fd, FS_IOC_GETFLAGS, &value)));
+	EXPECT_EQ(0, value & FS_NODUMP_FL);
+	EXPECT_BACKING_KEPT();
+	close(fd);
+}
+
+/* A file that the server has open: what is changed by its descriptor is changed there. */
+TEST_F(route, setattr_of_an_open_file)
+{
+	int fd;
+
+	TO_DAEMON(FUSE_OPEN);
+	fd = open(in(self->b.mnt, "d/file"), O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	TO_DAEMON(FUSE_SETATTR);
+	EXPECT_EQ(0, RES(ftruncate(fd, 3)));
+	EXPECT_ASKED(FUSE_SETATTR);
+	EXPECT_BACKING_KEPT();
+	close(fd);
+}
+
+/* What the server makes has handles of another kind, which can be opened as little. */
+TEST_F(route, handles)
+{
+	struct {
+		struct file_handle head;
+		unsigned char room[64];
+	} ours = { .head.handle_bytes = 64 }, servers = { .head.handle_bytes = 64 };
+	const char *made = in(self->b.mnt, "d/made");
+	int mount_id;
+
+	ASSERT_EQ(0, route_name(&self->filter, "made", FUSE_FILTER_DAEMON));
+	TO_DAEMON(FUSE_MKDIR);
+	EXPECT_EQ(0, RES(mkdir(made, 0755)));
+	EXPECT_EQ(0, RES(name_to_handle_at(AT_FDCWD, made, &servers.head, &mount_id, AT_HANDLE_FID)));
+	EXPECT_EQ(0, RES(name_to_handle_at(AT_FDCWD, in(self->b.mnt, "d/file"), &ours.head, &mount_id,
+					   AT_HANDLE_FID)));
+	EXPECT_NE(ours.head.handle_type, servers.head.handle_type);
+	EXPECT_EQ(12, servers.head.handle_bytes);
+	EXPECT_GT(0, open_by_handle_at(self->dir, &servers.head, O_PATH));
+	servers.head.handle_bytes = 8;
+	EXPECT_EQ(-EOVERFLOW, RES(name_to_handle_at(AT_FDCWD, made, &servers.head, &mount_id,
+						    AT_HANDLE_FID)));
+	EXPECT_BACKING_KEPT();
+}
+
+/* Nobody is kept from letting go of a lock. */
+TEST_F(route, unlocking_cannot_be_refused)
+{
+	struct flock lock = { .l_type = F_WRLCK };
+	int fd = open(in(self->b.mnt, "d/file"), O_RDWR | O_CLOEXEC);
+	int back = open(in(self->b.back, "d/file"), O_RDWR | O_CLOEXEC);
+
+	ASSERT_LE(0, fd);
+	ASSERT_LE(0, back);
+	EXPECT_EQ(0, RES(fcntl(fd, F_SETLK, &lock)));
+	EXPECT_EQ(0, RES(flock(fd, LOCK_EX | LOCK_NB)));
+	EXPECT_EQ(-EAGAIN, RES(fcntl(back, F_OFD_SETLK, &lock)));
+	EXPECT_EQ(-EAGAIN, RES(flock(back, LOCK_EX | LOCK_NB)));
+	ASSERT_EQ(0, route(&self->filter, FUSE_SETLK, -EACCES));
+	ASSERT_EQ(0, route(&self->filter, FUSE_SETLKW, -EACCES));
+	EXPECT_EQ(-EACCES, RES(fcntl(fd, F_SETLK, &lock)));
+	EXPECT_EQ(-EACCES, RES(flock(fd, LOCK_SH | LOCK_NB)));
+	lock.l_type = F_UNLCK;
+	EXPECT_EQ(0, RES(fcntl(fd, F_SETLK, &lock)));
+	EXPECT_EQ(0, RES(flock(fd, LOCK_UN)));
+	lock.l_type = F_WRLCK;
+	EXPECT_EQ(0, RES(fcntl(back, F_OFD_SETLK, &lock)));
+	EXPECT_EQ(0, RES(flock(back, LOCK_EX | LOCK_NB)));
+	close(back);
+	close(fd);
+}
+
 TEST_F(route, everything)
 {
 	char buf[64];

@@ -120,6 +120,9 @@ static int fuse_backed_remove(struct inode *dir, struct dentry *entry, u32 opcod
 	if (err == -ESTALE)
 		fuse_backed_refuse(dir, opcode, FUSE_REFUSED_CHANGED, err);
 
+	/* The dentry stays, and would keep what was removed, and its blocks */
+	if (!err)
+		fuse_backed_unremember(entry);
 	fuse_backed_copyattr(dir);
 	fuse_backed_copyattr(d_inode(entry));
 	return fuse_backed_done(&call, err);

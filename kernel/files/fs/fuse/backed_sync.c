@@ -21,6 +21,7 @@ static DEFINE_SPINLOCK(fuse_backings_lock);
  */
 void fuse_backing_list(struct fuse_backed_conn *fbc, struct fuse_backing *fb)
 {
+	fb->wb_err = errseq_sample(&fb->mnt->mnt_sb->s_wb_err);
 	guard(spinlock_bh)(&fuse_backings_lock);
 	list_add_tail(&fb->entry, &fbc->backings);
 }
@@ -84,6 +85,27 @@ static int fuse_backed_sync_super(struct super_block *sb, int depth)
 	return err;
 }
 
+/*
+ * What could not be written out by itself since the last time. The VFS tells each
+ * open file of it once, by what is noted in the file's own super block.
+ */
+static void fuse_backed_take_errors(struct fuse_backed_conn *fbc,
+				    struct super_block *sb,
+				    struct super_block *ours)
+{
+	struct fuse_backing *fb;
+	int err;
+
+	guard(spinlock_bh)(&fuse_backings_lock);
+	list_for_each_entry(fb, &fbc->backings, entry) {
+		if (fb->mnt->mnt_sb != sb)
+			continue;
+		err = errseq_check_and_advance(&sb->s_wb_err, &fb->wb_err);
+		if (err)
+			errseq_set(&ours->s_wb_err, err);
+	}
+}
+
 /* Write out all of them, also if one cannot be. Returns the first error. */
 static int fuse_backed_sync_all(struct super_block *ours)
 {
@@ -94,6 +116,7 @@ static int fuse_backed_sync_all(struct super_block *ours)
 	while ((sb = fuse_backed_next_super(fbc, sb))) {
 		ret = fuse_backed_sync_super(sb, ours->s_stack_depth);
 		err = err ?: ret;
+		fuse_backed_take_errors(fbc, sb, ours);
 		/* From here on, only its address is used */
 		deactivate_super(sb);
 	}
