@@ -24,23 +24,11 @@
  */
 #include "fuse_filter.bpf.h"
 #include "fuse_filter_util.bpf.h"
+#include "watch.h"
 
 #define MAX_NODES 1048576
 #define MAX_TRIES 8
 #define WHOLE_FILE 0x7fffffffffffffffULL
-
-enum dirty_what {
-	DIRTY_DATA = 1,
-	DIRTY_ATTR = 2,
-	DIRTY_NAMES = 4,
-	DIRTY_MAPPED = 8,
-};
-
-struct dirty_node {
-	__u64 epoch;
-	__u64 time;
-	__u32 what;
-};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

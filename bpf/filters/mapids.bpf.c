@@ -18,6 +18,7 @@
  * Tests: selftests/filter/ready_guard_test.c
  */
 #include "fuse_filter.bpf.h"
+#include "fuse_filter_util.bpf.h"
 
 #define MAX_IDS 65536
 
@@ -45,13 +46,10 @@ SEC("struct_ops/getattr_post")
 int BPF_PROG(mapids_getattr_post, struct fuse_filter_ctx *fctx)
 {
 	struct fuse_filter_attr *attr;
+	int err = fuse_filter_shown(fctx, &attr);
 
-	/* There are no attributes then */
-	if (fctx->result)
-		return 0;
-	attr = fuse_filter_ctx_attr(fctx);
 	if (!attr)
-		return -EIO;
+		return err;
 	attr->uid = mapped(&shown_uids, attr->uid);
 	attr->gid = mapped(&shown_gids, attr->gid);
 	return 0;

@@ -17,6 +17,7 @@
  * Tests: selftests/filter/ready_guard_test.c
  */
 #include "fuse_filter.bpf.h"
+#include "fuse_filter_util.bpf.h"
 
 #define SET_ID_BITS 06000
 #define MODE_BITS 07777
@@ -79,13 +80,10 @@ SEC("struct_ops/getattr_post")
 int BPF_PROG(strip_getattr_post, struct fuse_filter_ctx *fctx)
 {
 	struct fuse_filter_attr *attr;
+	int err = fuse_filter_shown(fctx, &attr);
 
-	/* There are no attributes then */
-	if (fctx->result)
-		return 0;
-	attr = fuse_filter_ctx_attr(fctx);
 	if (!attr)
-		return -EIO;
+		return err;
 	attr->mode &= kept_bits();
 	return 0;
 }

@@ -19,29 +19,9 @@
  */
 #include "fuse_filter.bpf.h"
 #include "fuse_filter_util.bpf.h"
+#include "watch.h"
 
 #define NR_OPS 64
-#define NAME_SIZE 64
-
-enum trace_kind {
-	TRACE_ASKED = 1,
-	TRACE_ANSWERED = 2,
-};
-
-struct trace_event {
-	__u64 time;
-	__u64 nodeid;
-	__u64 parent;
-	__s64 result;
-	__u32 kind;
-	__u32 opcode;
-	__u32 uid;
-	__u32 gid;
-	__u32 pid;
-	__u32 name_len;
-	__u32 reserved[2];
-	char name[NAME_SIZE];
-};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -92,7 +72,7 @@ static __always_inline struct trace_event *begin(struct fuse_filter_ctx *fctx, _
 	event->name_len = fctx->name_len;
 	event->reserved[0] = 0;
 	event->reserved[1] = 0;
-	for (int i = 0; i < NAME_SIZE / 8; i++)
+	for (int i = 0; i < TRACE_NAME_SIZE / 8; i++)
 		((__u64 *)event->name)[i] = 0;
 	return event;
 }
@@ -105,7 +85,7 @@ static __always_inline void tell_named(struct fuse_filter_ctx *fctx, __u32 kind)
 	if (!event)
 		return;
 	if (fctx->name_len)
-		bpf_fuse_ctx_read(fctx, FUSE_FILTER_NAME, 0, event->name, NAME_SIZE - 1);
+		bpf_fuse_ctx_read(fctx, FUSE_FILTER_NAME, 0, event->name, TRACE_NAME_SIZE - 1);
 	bpf_ringbuf_submit(event, 0);
 }
 

@@ -20,6 +20,20 @@ static __always_inline void fuse_filter_count(void *map, __u32 index)
 		__sync_fetch_and_add(number, 1);
 }
 
+/**
+ * fuse_filter_shown - the attributes that a request has found and is about to show
+ * @fctx: of getattr_post
+ * @attr: out: NULL: there are none, as the request has failed
+ *
+ * Return: 0, or -EIO: there are some, and they cannot be changed
+ */
+static __always_inline int fuse_filter_shown(struct fuse_filter_ctx *fctx,
+					     struct fuse_filter_attr **attr)
+{
+	*attr = fctx->result ? NULL : fuse_filter_ctx_attr(fctx);
+	return *attr || fctx->result ? 0 : -EIO;
+}
+
 /* ioctl(2) requests that only read, of those that a backing may be asked */
 #define FUSE_FILTER_FS_IOC_GETFLAGS	0x80086601
 #define FUSE_FILTER_FS_IOC32_GETFLAGS	0x80046601

@@ -282,26 +282,6 @@ static const struct fuse_lowlevel_ops attach_ops = {
 	.release = attach_release,
 };
 
-static int serve(void)
-{
-	char *argv[] = { "attach", NULL };
-	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
-	struct fuse_session *session;
-	char fd_path[32];
-	int ret = 1;
-
-	session = fuse_session_new(&args, &attach_ops, sizeof(attach_ops), NULL);
-	if (!session)
-		return 1;
-
-	snprintf(fd_path, sizeof(fd_path), "/dev/fd/%d", device);
-	if (!fuse_session_mount(session, fd_path))
-		ret = fuse_session_loop(session) ? 1 : 0;
-	fuse_session_destroy(session);
-	fuse_opt_free_args(&args);
-	return ret;
-}
-
 int main(int argc, char **argv)
 {
 	FUSE_BPF_OPTS(fuse_bpf_mount_opts, opts,
@@ -325,5 +305,5 @@ int main(int argc, char **argv)
 		fprintf(stderr, "attach: cannot mount %s: %s\n", argv[2], strerror(-err));
 		return 1;
 	}
-	return serve();
+	return fuse_bpf_session_run(device, &attach_ops, sizeof(attach_ops), NULL) ? 1 : 0;
 }

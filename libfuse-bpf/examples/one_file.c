@@ -103,26 +103,6 @@ static const struct fuse_lowlevel_ops one_ops = {
 	.read = one_read,
 };
 
-static int serve(int device)
-{
-	char *argv[] = { "one_file", NULL };
-	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
-	struct fuse_session *session;
-	char fd_path[32];
-	int ret = 1;
-
-	session = fuse_session_new(&args, &one_ops, sizeof(one_ops), NULL);
-	if (!session)
-		return 1;
-
-	snprintf(fd_path, sizeof(fd_path), "/dev/fd/%d", device);
-	if (!fuse_session_mount(session, fd_path))
-		ret = fuse_session_loop(session) ? 1 : 0;
-	fuse_session_destroy(session);
-	fuse_opt_free_args(&args);
-	return ret;
-}
-
 int main(int argc, char **argv)
 {
 	FUSE_BPF_OPTS(fuse_bpf_mount_opts, opts, .flags = FUSE_BPF_MOUNT_ALLOW_OTHER);
@@ -141,5 +121,5 @@ int main(int argc, char **argv)
 			strerror(-err));
 		return 1;
 	}
-	return serve(device);
+	return fuse_bpf_session_run(device, &one_ops, sizeof(one_ops), NULL) ? 1 : 0;
 }

@@ -764,6 +764,22 @@ int fuse_bpf_session_new(struct fuse_bpf_session **session, struct fuse_session 
 void fuse_bpf_session_free(struct fuse_bpf_session *session);
 
 /**
+ * fuse_bpf_session_run - serve a device with a session of libfuse and nothing else
+ * @device_fd: from fuse_bpf_mount(); closed, whatever is returned
+ * @ops: of libfuse
+ * @ops_size: sizeof(struct fuse_lowlevel_ops)
+ * @arg: user data for @ops
+ *
+ * One thread, without handlers, state and signal handlers: what a daemon does that
+ * wants none of them. libfuse says on the standard error output what it does not like.
+ *
+ * Return: 0 it was unmounted, -EINVAL libfuse does not take the device or @ops,
+ * -ENOMEM, or what reading the device failed with
+ */
+int fuse_bpf_session_run(int device_fd, const struct fuse_lowlevel_ops *ops, size_t ops_size,
+			 void *arg);
+
+/**
  * fuse_bpf_state_new - make a file for what another daemon needs to take over
  *
  * Return: a descriptor of a file in memory, to be kept and passed on together with

@@ -29,7 +29,6 @@
 
 #define DATA	"Android/data"
 #define APP	DATA "/com.demo.game"
-#define IMG1	"DCIM/Camera/IMG_0001.jpg"
 #define PINS	"/sys/fs/bpf/astack"
 
 #define RIGHT_READ_IMG	(1U << 0)
@@ -438,19 +437,6 @@ TEST_F(callers, filters_come_and_go)
 
 static unsigned char full[IMG1_SIZE], redacted[IMG1_SIZE];
 
-static int load_image(void)
-{
-	int fd = open(astack_lower(IMG1), O_RDONLY | O_CLOEXEC), i;
-	ssize_t len = pread(fd, full, sizeof(full), 0);
-
-	close(fd);
-	memcpy(redacted, full, sizeof(full));
-	for (i = 0; i < ASTACK_NR_HIDDEN; i++)
-		memset(redacted + astack_hidden[i].start, 0,
-		       astack_hidden[i].end - astack_hidden[i].start);
-	return len == IMG1_SIZE ? 0 : -EIO;
-}
-
 /* All of it or none, and never without the right to read */
 static int read_often(void *arg)
 {
@@ -485,7 +471,7 @@ TEST_F(callers, rights_come_and_go)
 	unsigned int i;
 
 	ASSERT_LE(0, map);
-	ASSERT_EQ(0, load_image());
+	ASSERT_EQ(0, astack_load_image(full, redacted));
 	ASSERT_EQ(0, RES(pipe2(pipes, O_CLOEXEC)));
 	reader = fork();
 	if (!reader) {

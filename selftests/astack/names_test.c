@@ -22,7 +22,6 @@
 #define APP	"Android/data/com.demo.game"
 #define MISSING	"Android/data/com.demo.none"
 #define OWN	"Android/data/com.demo.suite.a"
-#define IMG1	"DCIM/Camera/IMG_0001.jpg"
 
 FIXTURE(names)
 {

@@ -16,7 +16,6 @@
 #include "harness.h"
 #include "uring.h"
 
-#define IMG1	"DCIM/Camera/IMG_0001.jpg"
 #define PAGE	4096
 
 #ifndef RWF_DONTCACHE
@@ -38,23 +37,10 @@ FIXTURE_VARIANT_ADD(redact, btrfs) { .fs = "btrfs" };
 /* The file, and what those without the right are to see of it */
 static unsigned char full[IMG1_SIZE], redacted[IMG1_SIZE];
 
-static int load_image(void)
-{
-	int fd = open(astack_lower(IMG1), O_RDONLY | O_CLOEXEC), i;
-	ssize_t len = pread(fd, full, sizeof(full), 0);
-
-	close(fd);
-	memcpy(redacted, full, sizeof(full));
-	for (i = 0; i < ASTACK_NR_HIDDEN; i++)
-		memset(redacted + astack_hidden[i].start, 0,
-		       astack_hidden[i].end - astack_hidden[i].start);
-	return len == IMG1_SIZE && memcmp(full, redacted, sizeof(full)) ? 0 : -EIO;
-}
-
 FIXTURE_SETUP(redact)
 {
 	ASSERT_EQ(0, astack_start_on(variant->fs));
-	ASSERT_EQ(0, load_image());
+	ASSERT_EQ(0, astack_load_image(full, redacted));
 }
 
 FIXTURE_TEARDOWN(redact)

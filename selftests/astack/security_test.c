@@ -14,7 +14,6 @@
 #include "harness.h"
 
 #define APP	"Android/data/com.demo.game"
-#define IMG1	"DCIM/Camera/IMG_0001.jpg"
 
 FIXTURE(astack)
 {
@@ -61,19 +60,6 @@ static int try(enum astack_caller_id id, int (*fn)(void *arg), const char *text)
 
 /* The file as a caller is to see it */
 static unsigned char full[IMG1_SIZE], redacted[IMG1_SIZE];
-
-static int load_image(void)
-{
-	int fd = open(astack_lower(IMG1), O_RDONLY | O_CLOEXEC), i;
-	ssize_t len = read(fd, full, sizeof(full));
-
-	close(fd);
-	memcpy(redacted, full, sizeof(full));
-	for (i = 0; i < ASTACK_NR_HIDDEN; i++)
-		memset(redacted + astack_hidden[i].start, 0,
-		       astack_hidden[i].end - astack_hidden[i].start);
-	return len == IMG1_SIZE && memcmp(full, redacted, sizeof(full)) ? 0 : -EIO;
-}
 
 static ssize_t by_pipe(int fd, void *buf, size_t len, off_t off)
 {
@@ -183,7 +169,7 @@ TEST_F(astack, bytes_do_not_cross)
 	pid_t pid;
 	int status;
 
-	ASSERT_EQ(0, load_image());
+	ASSERT_EQ(0, astack_load_image(full, redacted));
 	pid = fork();
 	if (!pid)
 		_exit(astack_as(MAP, read_all_ways, &map) ? 1 : 0);
@@ -224,7 +210,7 @@ TEST_F(astack, rights_change_under_an_open_file)
 	pid_t pid;
 	char ready;
 
-	ASSERT_EQ(0, load_image());
+	ASSERT_EQ(0, astack_load_image(full, redacted));
 	ASSERT_EQ(0, pipe(pipes));
 	ASSERT_EQ(0, pipe(pipes + 2));
 	pid = fork();
@@ -257,7 +243,7 @@ TEST_F(astack, the_daemon_is_stopped)
 {
 	struct reader gal = { .rounds = 100 };
 
-	ASSERT_EQ(0, load_image());
+	ASSERT_EQ(0, astack_load_image(full, redacted));
 	ASSERT_EQ(0, astack_as(GAL, read_all_ways, &gal));
 	ASSERT_EQ(0, kill(astack_daemon(), SIGSTOP));
 	EXPECT_EQ(0, try(GAME, work, astack_path(APP)));

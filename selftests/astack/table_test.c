@@ -23,7 +23,6 @@
 
 #define APP	"Android/data/com.demo.game"
 #define MISSING	"Android/data/com.demo.none"
-#define IMG1	"DCIM/Camera/IMG_0001.jpg"
 #define IMG2	"DCIM/Camera/IMG_0002.jpg"
 
 /* Results come back from a child through this */

@@ -14,6 +14,7 @@
 
 #include "harness.h"
 #include "ready_fixture.h"
+#include "../../bpf/filters/watch.h"
 
 FIXTURE(watch)
 {
@@ -29,25 +30,6 @@ FIXTURE_TEARDOWN(watch)
 {
 	EXPECT_EQ(0, ready_end(&self->r));
 }
-
-/* As in trace.bpf.c */
-#define TRACE_ASKED 1
-#define TRACE_ANSWERED 2
-
-struct trace_event {
-	__u64 time;
-	__u64 nodeid;
-	__u64 parent;
-	__s64 result;
-	__u32 kind;
-	__u32 opcode;
-	__u32 uid;
-	__u32 gid;
-	__u32 pid;
-	__u32 name_len;
-	__u32 reserved[2];
-	char name[64];
-};
 
 #define MAX_EVENTS 64
 
@@ -362,20 +344,6 @@ TEST_F(watch, hermetic_refuses_the_rest)
 	EXPECT_EQ(-EACCES, in_group(&group, read_twice, in(self->r.sub, "below")));
 	EXPECT_EQ(0, ready_group_remove(&group));
 }
-
-/* As in dirty_track.bpf.c */
-enum dirty_what {
-	DIRTY_DATA = 1,
-	DIRTY_ATTR = 2,
-	DIRTY_NAMES = 4,
-	DIRTY_MAPPED = 8,
-};
-
-struct dirty_node {
-	__u64 epoch;
-	__u64 time;
-	__u32 what;
-};
 
 /* What is noted of a node, 0: nothing */
 static int dirty(const struct ready *r, __u64 node)

@@ -3,26 +3,11 @@
 # attach_test.sh: the example daemon "attach", which is stock libfuse with the
 # replies of libfuse-bpf, does what it says it does.
 set -u
+cd "$(dirname "$0")/../.." || exit 1
+. selftests/harness/command.sh
 
-DAEMON=$(dirname "$0")/../../build/lib/examples/attach
+DAEMON=build/lib/examples/attach
 TOP=$(mktemp -d /tmp/attach-XXXXXX)
-number=0
-failed=0
-
-# check NAME COMMAND...: one test; the command's output is shown if it fails.
-check() {
-	local name=$1 out
-
-	shift
-	number=$((number + 1))
-	if out=$("$@" 2>&1); then
-		echo "ok $number $name"
-	else
-		failed=1
-		echo "not ok $number $name"
-		printf '%s\n' "$out" | sed 's/^/# /'
-	fi
-}
 
 set_up() {
 	mkdir "$TOP/back" "$TOP/mnt"

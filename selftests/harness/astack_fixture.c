@@ -119,6 +119,21 @@ static int make_image(const char *path, size_t size, bool gps)
 	return i == size ? 0 : -EIO;
 }
 
+int astack_load_image(unsigned char full[IMG1_SIZE], unsigned char redacted[IMG1_SIZE])
+{
+	int fd = open(astack_lower(IMG1), O_RDONLY | O_CLOEXEC), i;
+	ssize_t len = RES(pread(fd, full, IMG1_SIZE, 0));
+
+	close(fd);
+	if (len != IMG1_SIZE)
+		return -EIO;
+	memcpy(redacted, full, IMG1_SIZE);
+	for (i = 0; i < ASTACK_NR_HIDDEN; i++)
+		memset(redacted + astack_hidden[i].start, 0,
+		       astack_hidden[i].end - astack_hidden[i].start);
+	return memcmp(full, redacted, IMG1_SIZE) ? 0 : -EIO;
+}
+
 static int make_shared(const char *path, uid_t uid)
 {
 	if (chown(path, uid, 1015) || chmod(path, 0664))
@@ -128,7 +143,7 @@ static int make_shared(const char *path, uid_t uid)
 
 static int fill(void)
 {
-	const char *img1 = astack_lower("DCIM/Camera/IMG_0001.jpg");
+	const char *img1 = astack_lower(IMG1);
 	const char *img2 = astack_lower("DCIM/Camera/IMG_0002.jpg");
 	const char *doc = astack_lower("Download/doc.pdf");
 	int err = make_image(img1, IMG1_SIZE, true);

@@ -9,6 +9,7 @@
 #define ASTACK_VOLUME	"/run/astack/media/vol"
 #define ASTACK_MNT	"/run/astack/storage/emulated"
 
+#define IMG1		"DCIM/Camera/IMG_0001.jpg"
 #define IMG1_SIZE	60000
 #define IMG1_EXTRA	5000	/* "astackctl redact" */
 
@@ -19,6 +20,15 @@ struct astack_hidden {
 
 extern const struct astack_hidden astack_hidden[];
 #define ASTACK_NR_HIDDEN 3
+
+/**
+ * astack_load_image - read IMG_0001.jpg, as it is and as it is shown without the right
+ * @full: its bytes
+ * @redacted: the same with zeroes where the locations are
+ *
+ * Return: 0; -EIO it is shorter, or has nothing to hide
+ */
+int astack_load_image(unsigned char full[IMG1_SIZE], unsigned char redacted[IMG1_SIZE]);
 
 enum astack_caller_id {
 	CAM, GAL, MAP, GAME, SPY, FILES, INST, SUITE, U10GAME, SHELL, ROOT,

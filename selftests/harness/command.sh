@@ -1,10 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# The command fuse-bpf in tests, and what its JSON says. Sourced, never run; $TOP is a
-# directory of the test's own.
+# Tests of programs: commands that must succeed, the command fuse-bpf, and what its JSON
+# says. Sourced, never run; $TOP is a directory of the test's own.
 
 FB=$PWD/build/tools/fuse-bpf
 out='' status=0
+number=0 failed=0
+
+# check NAME COMMAND...: one test; the command's output is shown if it fails.
+check() {
+	local name=$1 out
+
+	shift
+	number=$((number + 1))
+	if out=$("$@" 2>&1); then
+		echo "ok $number $name"
+	else
+		failed=1
+		echo "not ok $number $name"
+		printf '%s\n' "$out" | sed 's/^/# /'
+	fi
+}
 
 # fb WORD...: run the command with JSON; sets $out and $status
 fb() {

@@ -565,6 +565,53 @@ TEST_F(options, none)
 	self->device = dup(self->device);
 }
 
+FIXTURE(alone)
+{
+	int kernel;
+	int device;
+};
+
+FIXTURE_SETUP(alone)
+{
+	seen = (struct seen) { };
+	fuse_set_log_func(no_log);
+	ASSERT_EQ(0, fake_device(&self->kernel, &self->device));
+}
+
+FIXTURE_TEARDOWN(alone)
+{
+	close(self->kernel);
+}
+
+static void *run_alone(void *arg)
+{
+	int *device = arg;
+
+	*device = fuse_bpf_session_run(*device, &ops, sizeof(ops), NULL);
+	return NULL;
+}
+
+/* The device is closed then, and a descriptor that is none is refused */
+TEST_F(alone, serves_until_the_end)
+{
+	int result = self->device;
+	struct fake_answer answer;
+	pthread_t thread;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, run_alone, &result));
+	ASSERT_EQ(0, fake_init(self->kernel));
+	ASSERT_EQ(0, fake_recv(self->kernel, &answer));
+	EXPECT_EQ(0, answer.head.error);
+	EXPECT_EQ(0, answered_getattr(self->kernel, 5));
+	EXPECT_EQ(1, seen.getattr);
+	shutdown(self->kernel, SHUT_RDWR);
+	pthread_join(thread, NULL);
+	/* A socket that has ended is not what a device is that was unmounted */
+	EXPECT_EQ(-EIO, result);
+	EXPECT_EQ(-1, fcntl(self->device, F_GETFD));
+	EXPECT_EQ(-EINVAL, fuse_bpf_session_run(self->device, &ops, sizeof(ops), NULL));
+}
+
 FIXTURE(all_ops)
 {
 	struct daemon d;

@@ -5,29 +5,14 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
-FB=$PWD/build/tools/fuse-bpf
+. selftests/harness/command.sh
+
 BPF=$PWD/build/bpf
 TOP=$(mktemp -d /tmp/daemons-XXXXXX)
 chmod 755 "$TOP"
 ALICE=1000 BOB=1001
-number=0 failed=0
 
 as() { setpriv --reuid="$1" --regid="$1" --clear-groups -- "${@:2}"; }
-
-# check NAME COMMAND...: one test; the command's output is shown if it fails.
-check() {
-	local name=$1 out
-
-	shift
-	number=$((number + 1))
-	if out=$("$@" 2>&1); then
-		echo "ok $number $name"
-	else
-		failed=1
-		echo "not ok $number $name"
-		printf '%s\n' "$out" | sed 's/^/# /'
-	fi
-}
 
 lay_out() {
 	mkdir -p "$TOP/back/dir" "$TOP/mnt"

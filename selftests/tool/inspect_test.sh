@@ -39,8 +39,8 @@ run() {
 	[ $good -eq 0 ] && echo "ok $number $1" || { failed=1 && echo "not ok $number $1"; }
 }
 
-# check NAME: the state that doctor found
-check() { is "next(c['state'] for c in d['checks'] if c['check'] == '$1')" "$2"; }
+# state_is NAME STATE: the state that doctor found
+state_is() { is "next(c['state'] for c in d['checks'] if c['check'] == '$1')" "$2"; }
 
 # without COMMAND WORD...: the command, after COMMAND has taken something away from it alone
 without() {
@@ -53,21 +53,21 @@ doctor() {
 	ok doctor && is 'd["usable"] and all(c["remedy"] is None for c in d["checks"] if c["state"] == "yes")' || return
 	is '[c["check"] for c in d["checks"] if c["essential"] and c["state"] != "yes"]' '[]' || return
 	for name in decisions fusectl cgroup2 bpf_fs filter_dirs daemonless; do
-		check $name yes || return
+		state_is $name yes || return
 	done
 	"$FB" doctor | grep -q '^Mounts with filters work here' || return
 
-	without "umount /sys/fs/cgroup" doctor && [ $status -eq 0 ] && check cgroup2 no || return
+	without "umount /sys/fs/cgroup" doctor && [ $status -eq 0 ] && state_is cgroup2 no || return
 	is 'any("mount -t cgroup2" in str(c["remedy"]) for c in d["checks"])' || return
-	without "umount -a -t fusectl,fusectl_bpf" doctor && [ $status -eq 0 ] && check fusectl no || return
+	without "umount -a -t fusectl,fusectl_bpf" doctor && [ $status -eq 0 ] && state_is fusectl no || return
 	without "mount -t tmpfs none /dev" doctor && [ $status -eq 1 ] && is 'd["usable"]' False || return
-	check fuse no && check device no && check filters no || return
-	without "mount -t tmpfs none /sys/kernel/btf" doctor && [ $status -eq 1 ] && check btf_kernel no &&
-		check btf_filters no && check decisions no || return
+	state_is fuse no && state_is device no && state_is filters no || return
+	without "mount -t tmpfs none /sys/kernel/btf" doctor && [ $status -eq 1 ] && state_is btf_kernel no &&
+		state_is btf_filters no && state_is decisions no || return
 
 	status=0
 	out=$(as $ALICE "$FB" -j doctor) || status=$?
-	[ $status -eq 1 ] && check privilege no && check bpf no && is '"CAP_SYS_ADMIN" in str(d)'
+	[ $status -eq 1 ] && state_is privilege no && state_is bpf no && is '"CAP_SYS_ADMIN" in str(d)'
 }
 
 # table LINE...: fuse-bpf test of these lines

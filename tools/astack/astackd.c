@@ -492,25 +492,6 @@ static int drop_privileges(void)
 	return 0;
 }
 
-static int serve(int device)
-{
-	char *argv[] = { "astackd", NULL };
-	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
-	struct fuse_session *session;
-	char fd_path[32];
-	int ret = 1;
-
-	session = fuse_session_new(&args, &astack_ops, sizeof(astack_ops), NULL);
-	if (!session)
-		return 1;
-	snprintf(fd_path, sizeof(fd_path), "/dev/fd/%d", device);
-	if (!fuse_session_mount(session, fd_path))
-		ret = fuse_session_loop(session) ? 1 : 0;
-	fuse_session_destroy(session);
-	fuse_opt_free_args(&args);
-	return ret;
-}
-
 int main(int argc, char **argv)
 {
 	struct astack_bpf *skel = NULL;
@@ -529,5 +510,5 @@ int main(int argc, char **argv)
 	if (load(&skel) || tree_register(root.fd, maps) ||
 	    mount_it(argv[1], argv[2], skel, &device) || drop_privileges())
 		return 1;
-	return serve(device);
+	return fuse_bpf_session_run(device, &astack_ops, sizeof(astack_ops), NULL) ? 1 : 0;
 }
