@@ -79,6 +79,12 @@ bench-full: module bench-programs ## the same with more repetitions, and fio in 
 bench-count: module bench-programs ## instructions for each operation, on a machine that counts them
 	@selftests/bench/run.sh count
 
+bench-model: module bench-programs ## what filters, rules and names add, in instructions
+	@for mode in model growth; do selftests/bench/run.sh $$mode || exit; done
+
+bench-scale: module bench-programs ## 1 to 8 processes at the same time, and where they wait for locks
+	@selftests/bench/run.sh scale
+
 bench-compare: bench-programs ## did a change cost anything? A=CHECKOUT B=CHECKOUT, both built
 	@selftests/bench/compare.sh '$(A)' '$(B)'
 
@@ -96,4 +102,4 @@ clean: ## remove build/; the cache (~/.cache/fuse-bpf) stays
 .PHONY: help root check-lib module debug-kernel user demo demo-agent demo-astack demo-filters \
 	demo-tierfs test test-debug test-full test-programs soak fuzz-policy \
 	bench-programs bench bench-full \
-	bench-count bench-compare check vm clean
+	bench-count bench-model bench-scale bench-compare check vm clean
