@@ -79,8 +79,8 @@ bench-full: module bench-programs ## the same with more repetitions, and fio in 
 bench-count: module bench-programs ## instructions for each operation, on a machine that counts them
 	@selftests/bench/run.sh count
 
-bench-model: module bench-programs ## what filters, rules and names add, in instructions
-	@for mode in model growth; do selftests/bench/run.sh $$mode || exit; done
+bench-model: module bench-programs ## what filters, rules and names add, in instructions, and memory
+	@for mode in model growth memory; do selftests/bench/run.sh $$mode || exit; done
 
 bench-scale: module bench-programs ## 1 to 8 processes at the same time, and where they wait for locks
 	@selftests/bench/run.sh scale

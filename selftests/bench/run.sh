@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# run.sh quick|full|count|model|growth|scale [OPTION...]: measure in a guest, then make
-# the report. Options go to bench.py, but for --name NAME. Results are in
+# run.sh quick|full|count|model|growth|scale|memory [OPTION...]: measure in a guest, then
+# make the report. Options go to bench.py, but for --name NAME. Results are in
 # build/bench/NAME.*, under the name of the mode if there is none.
 . "$(dirname "$0")/../vm/lib.sh"
 
@@ -25,7 +25,8 @@ growth) guest=("${counted[@]}")
 scale) guest=(--timeout 3600 --cpus 8)
 	options=(--fs tmpfs --only-ops --columns 'native,overlayfs,backed,noop' --workers '1,2,4,8'
 		--ms 20 --rows 'stat,open_close,getxattr,create,read_4k') ;;
-*) die "usage: run.sh quick|full|count|model|growth|scale [OPTION...]" ;;
+memory) ;;
+*) die "usage: run.sh quick|full|count|model|growth|scale|memory [OPTION...]" ;;
 esac
 
 name=$mode
@@ -38,5 +39,10 @@ while [ $# -gt 0 ]; do
 	shift
 done
 out=build/bench/$name
+if [ "$mode" = memory ]; then
+	"$TOP/selftests/vm/run.sh" --mem 3072 --disk 2G --timeout 1200 -- selftests/bench/memory.py "${args[@]}" |
+		tee "$TOP/$out.txt"
+	exit
+fi
 "$TOP/selftests/vm/run.sh" --mem 3072 "${guest[@]}" -- selftests/bench/bench.py "${options[@]}" "${args[@]}" "$out.json"
 "$TOP/selftests/vm/enter.sh" selftests/bench/report.py "$out.json" | tee "$TOP/$out.txt"
