@@ -46,7 +46,7 @@ demo-tierfs: module user ## a tree whose files are in an object store, each clai
 check-lib: user ## the library as others find it: sanitizers, valgrind, install, pages
 	@$(ENTER) selftests/lib/check.sh
 
-test: module user $(if $(T),,check-lib) ## the tests on the stock kernel with the module [T='NAME...']
+test: module user bench-programs $(if $(T),,check-lib) ## the tests on the stock kernel with the module [T='NAME...']
 	@$(RUN) --timeout $(or $(TIMEOUT),3600) -- 'selftests/run.sh $(T)'
 
 test-debug: user ## the tests on the debug kernel [T='NAME...'] [PART=I/N]

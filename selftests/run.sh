@@ -27,10 +27,10 @@ esac
 tests() {
 	local group file
 
-	for group in module backed filter fuse oracle lib fuzz policy tool astack tierfs programs; do
+	for group in module backed filter fuse oracle lib fuzz policy tool astack tierfs bench programs; do
 		[ "$group" != module ] || [ "$FLAVOUR" = module ] || continue
 		case $FLAVOUR:$group in
-		*:programs | debug:lib | debug:fuzz | debug:policy | debug:astack | debug:tierfs)
+		*:programs | debug:lib | debug:fuzz | debug:policy | debug:astack | debug:tierfs | debug:bench)
 			[ ${#args[@]} -gt 0 ] || continue
 			;;
 		esac
