@@ -88,7 +88,7 @@ class Column:
             run('rm -rf "/sys/fs/bpf/fuse-bpf"')
 
 
-def read_columns(path, names, build):
+def read_columns(names, build, path="columns"):
     with open(f"{BENCH}/{path}", encoding="utf-8") as file:
         columns = [Column(line, build) for line in file if line.strip() and line[0] != "#"]
     if names:
@@ -113,7 +113,7 @@ def make_fs(kind):
     return path
 
 
-def make_tree(fs, names):
+def make_tree(fs, *names):
     """What the operations find: see ops.c."""
     tree = f"{fs}/tree"
     for part in ("files", "work", *(f"many{count}" for count in names)):
@@ -355,7 +355,7 @@ def machine(options):
 def bench(kind, columns, options, results):
     say(f"{kind}: making the tree")
     fs = make_fs(kind)
-    make_tree(fs, options.names)
+    make_tree(fs, *options.names)
     if not options.only_ops:
         make_sources(fs)
     for column in columns:
@@ -418,7 +418,7 @@ def main():
     if options.build != BUILD:
         use_module(options.build)
     names = options.columns.split(",") if options.columns else None
-    columns = read_columns(options.columns_file, names, options.build)
+    columns = read_columns(names, options.build, options.columns_file)
     results = Results()
     for kind in options.fs.split(","):
         bench(kind, columns, options, results)

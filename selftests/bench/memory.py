@@ -71,9 +71,9 @@ def show(title, columns, measured):
 def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (1 << 19, 1 << 19))
     bench.run("modprobe overlay")
-    columns = bench.read_columns("columns", sys.argv[1:] or COLUMNS, bench.BUILD)
+    columns = bench.read_columns(sys.argv[1:] or COLUMNS, bench.BUILD)
     fs = bench.make_fs("ext4")
-    bench.make_tree(fs, [FILES])
+    bench.make_tree(fs, FILES)
     measured = []
     for column in columns:
         column.mount(fs)
