@@ -46,7 +46,7 @@ demo-tierfs: module user ## a tree whose files are in an object store, each clai
 check-lib: user ## the library as others find it: sanitizers, valgrind, install, pages
 	@$(ENTER) selftests/lib/check.sh
 
-test: module user $(if $(T),,check-lib) ## the tests on the stock kernel with the module [T='NAME...']
+test: module user bench-programs $(if $(T),,check-lib) ## the tests on the stock kernel with the module [T='NAME...']
 	@$(RUN) --timeout $(or $(TIMEOUT),3600) -- 'selftests/run.sh $(T)'
 
 test-debug: user ## the tests on the debug kernel [T='NAME...'] [PART=I/N]
@@ -94,6 +94,12 @@ bench-full: module bench-programs ## the same with more repetitions, and fio in 
 bench-count: module bench-programs ## instructions for each operation, on a machine that counts them
 	@selftests/bench/run.sh count
 
+bench-model: module bench-programs ## what filters, rules and names add, in instructions, and memory
+	@for mode in model growth memory; do selftests/bench/run.sh $$mode || exit; done
+
+bench-scale: module bench-programs ## 1 to 8 processes at the same time, and where they wait for locks
+	@selftests/bench/run.sh scale
+
 bench-compare: bench-programs ## did a change cost anything? A=CHECKOUT B=CHECKOUT, both built
 	@selftests/bench/compare.sh '$(A)' '$(B)'
 
@@ -114,4 +120,4 @@ clean: ## remove build/; the cache (~/.cache/fuse-bpf) stays
 .PHONY: help root check-lib module debug-kernel user demo demo-agent demo-astack demo-filters \
 	demo-tierfs test test-debug test-full test-programs coverage crash timing soak fuzz-policy \
 	bench-programs bench bench-full \
-	bench-count bench-compare bench-profile check vm clean
+	bench-count bench-model bench-scale bench-compare bench-profile check vm clean

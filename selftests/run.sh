@@ -27,10 +27,10 @@ esac
 tests() {
 	local group file
 
-	for group in module backed filter fault fuse oracle lib fuzz policy tool astack tierfs crash scale timing programs; do
+	for group in module backed filter fault fuse oracle lib fuzz policy tool astack tierfs bench crash scale timing programs; do
 		[ "$group" != module ] || [ "$FLAVOUR" = module ] || continue
 		case $FLAVOUR:$group in
-		*:crash | *:scale | *:timing | *:programs | debug:lib | debug:fuzz | debug:policy | debug:astack | debug:tierfs)
+		*:crash | *:scale | *:timing | *:programs | debug:lib | debug:fuzz | debug:policy | debug:astack | debug:tierfs | debug:bench)
 			[ ${#args[@]} -gt 0 ] || continue
 			;;
 		esac

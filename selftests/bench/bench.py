@@ -58,8 +58,9 @@ def say(text):
 class Column:
     """A way to see the tree: mounts it, and takes it away again."""
 
-    HELPERS = 'names() { seq -f "set hide_names nothing%.0f" "$1"; }; ' \
-        'fuse-bpf() { "$BUILD/tools/fuse-bpf" "$@"; }; '
+    HELPERS = 'rules() { "$BENCH/rules.sh" "$@" >"$SIDE/policy"; }; ' \
+        'fuse-bpf() { "$BUILD/tools/fuse-bpf" "$@"; }; ' \
+        'times() { for ((; $1 > 0;)); do "${@:2}"; set -- $(($1 - 1)) "${@:2}"; done; }; '
 
     def __init__(self, line, build):
         self.name, self.needs, self.command = (part.strip() for part in line.split("|", 2))
@@ -79,7 +80,7 @@ class Column:
         self.dir = f"/mnt/view/{self.name}"
         os.makedirs(self.dir, exist_ok=True)
         run(self.HELPERS + self.command, TREE=f"{fs}/tree", MNT=self.dir, SIDE=side,
-            BUILD=self.build)
+            BUILD=self.build, BENCH=BENCH)
 
     def unmount(self):
         if self.command:
@@ -87,8 +88,8 @@ class Column:
             run('rm -rf "/sys/fs/bpf/fuse-bpf"')
 
 
-def read_columns(names, build):
-    with open(f"{BENCH}/columns", encoding="utf-8") as file:
+def read_columns(names, build, path="columns"):
+    with open(f"{BENCH}/{path}", encoding="utf-8") as file:
         columns = [Column(line, build) for line in file if line.strip() and line[0] != "#"]
     if names:
         unknown = set(names) - {column.name for column in columns}
@@ -112,25 +113,32 @@ def make_fs(kind):
     return path
 
 
-def make_tree(fs, names):
-    """What the rows find: see ops.c and PROGRAMS."""
-    tree, side = f"{fs}/tree", f"{fs}/side"
-    for part in ("files", "many", "work", "src"):
+def make_tree(fs, *names):
+    """What the operations find: see ops.c."""
+    tree = f"{fs}/tree"
+    for part in ("files", "work", *(f"many{count}" for count in names)):
         os.makedirs(f"{tree}/{part}")
-    os.makedirs(f"{side}/build")
     for i in range(64):
         with open(f"{tree}/files/f{i}", "wb") as file:
             file.write(b"x" * 4096)
         os.setxattr(f"{tree}/files/f{i}", "user.bench", b"value")
-    for i in range(names):
-        os.close(os.open(f"{tree}/many/n{i}", os.O_CREAT | os.O_WRONLY, 0o644))
-    run("cp -r $TOP/selftests $TOP/bpf $TOP/kernel/files $TOP/kernel/patches $TOP/tools $TREE/src; "
+    for count in names:
+        for i in range(count):
+            os.close(os.open(f"{tree}/many{count}/n{i}", os.O_CREAT | os.O_WRONLY, 0o644))
+
+
+def make_sources(fs):
+    """What the PROGRAMS find."""
+    tree, side = f"{fs}/tree", f"{fs}/side"
+    os.makedirs(f"{tree}/src")
+    os.makedirs(f"{side}/build")
+    run("cp -r $TOP/bpf $TOP/kernel/files $TOP/kernel/patches $TOP/tools $TREE/src; "
         "cp -r $TOP/libfuse-bpf/src $TOP/libfuse-bpf/include $TOP/kernel/files/include/uapi/linux "
         "$SIDE/build; mv $SIDE/build/linux $SIDE/build/include/; "
         "git -C $TREE/src init -q; git -C $TREE/src config core.checkStat minimal; "
         "git -C $TREE/src add .; "
         "git -C $TREE/src -c user.name=b -c user.email=b commit -q -m tree; "
-        "tar -cf $SIDE/src.tar -C $TREE/src selftests bpf files; sync",
+        "tar -cf $SIDE/src.tar -C $TREE/src bpf files tools; sync",
         TREE=tree, SIDE=side, TOP=TOP)
 
 
@@ -140,12 +148,16 @@ class Results:
     def __init__(self):
         self.samples = {}
         self.requests = {}
+        self.contended = {}
 
     def add(self, fs, row, column, seconds):
         self.samples.setdefault(fs, {}).setdefault(row, {}).setdefault(column, []).append(seconds)
 
     def add_requests(self, fs, row, column, count):
         self.requests.setdefault(fs, {}).setdefault(row, {})[column] = count
+
+    def add_contended(self, fs, row, column, count):
+        self.contended.setdefault(fs, {}).setdefault(row, {})[column] = count
 
 
 def ops_lines(columns, *args):
@@ -157,15 +169,67 @@ def ops_lines(columns, *args):
         sys.exit(f"bench: {OPS} ended with status {done.returncode}")
 
 
+class Variant:
+    """Rows with so many names in a directory, and so many workers."""
+
+    def __init__(self, options, names, workers):
+        self.names, self.workers = names, workers
+        self.suffix = f"/{names}" if len(options.names) > 1 else ""
+        self.suffix += f"*{workers}" if len(options.workers) > 1 else ""
+        self.args = ["-m", str(names), "-j", str(workers)]
+        if options.rows:
+            self.args += ["-R", options.rows]
+
+
+def variants(options):
+    return [Variant(options, n, w) for n in options.names for w in options.workers]
+
+
 def time_ops(results, fs, columns, options):
-    args = ["-t", str(options.ms), "-r", str(options.repetitions), "-m", str(options.names),
-            "-l", str(options.limit)]
-    if options.rows:
-        args += ["-R", options.rows]
+    args = ["-t", str(options.ms), "-r", str(options.repetitions), "-l", str(options.limit)]
     if options.fixed:
         args += ["-b"]
-    for _, row, column, _, count, ns in ops_lines(columns, *args):
-        results.add(fs, row, column, int(ns) / 1e9 / int(count))
+    for variant in variants(options):
+        for _, row, column, _, count, ns in ops_lines(columns, *args, *variant.args):
+            results.add(fs, row + variant.suffix, column, int(ns) / 1e9 / int(count))
+
+
+class Contention:
+    """Counts how often ops had to wait for a lock, by the kernel's tracepoint."""
+
+    DIR = f"{TRACING}/events/lock/contention_begin"
+    HIST = 'hist:keys=flags if comm == "ops"'
+
+    def __enter__(self):
+        os.makedirs(TRACING, exist_ok=True)
+        self.trigger("")
+        return self
+
+    def __exit__(self, *_):
+        self.trigger("!")
+        os.rmdir(TRACING)
+
+    def trigger(self, sign):
+        with open(f"{self.DIR}/trigger", "w", encoding="ascii") as file:
+            file.write(sign + self.HIST)
+
+    def hits(self):
+        with open(f"{self.DIR}/hist", encoding="ascii") as file:
+            return int(re.search(r"Hits: (\d+)", file.read()).group(1))
+
+
+def count_contended(results, fs, columns, options):
+    """For each row, with one column at a time."""
+    done = {row.split("*")[0].split("/")[0] for row in results.samples[fs]}
+    with Contention() as contention:
+        for variant in variants(options):
+            for row in sorted(done):
+                for column in columns:
+                    before = contention.hits()
+                    args = ["-t", str(options.ms), "-r", "2", *variant.args, "-R", row]
+                    count = sum(int(line[4]) for line in ops_lines([column], *args))
+                    results.add_contended(fs, row + variant.suffix, column.name,
+                                          (contention.hits() - before) / count)
 
 
 def watch_requests():
@@ -204,11 +268,12 @@ def requests(files, path):
 
 
 def count_ops(results, fs, columns, options, files):
-    args = ["-c", ",".join(files), "-m", str(options.names)]
-    if options.rows:
-        args += ["-R", options.rows]
-    for _, row, column, count, seen in ops_lines(columns, *args):
-        results.add_requests(fs, row, column, int(seen) / int(count))
+    for variant in variants(options):
+        if variant.workers > 1:
+            continue
+        args = ["-c", ",".join(files), *variant.args]
+        for _, row, column, count, seen in ops_lines(columns, *args):
+            results.add_requests(fs, row + variant.suffix, column, int(seen) / int(count))
 
 
 def program(column, fs, commands):
@@ -247,12 +312,12 @@ def fio_jobs(full):
     return jobs + [(rw, "4k", "io_uring", 1) for rw in ("randread", "randwrite")]
 
 
-def fio(column, job, seconds):
+def fio(column, job, ms):
     """Seconds a block, by fio."""
     rw, bs, way, jobs = job
     out = run(f"fio --name=j --directory=$DIR/work/{column.name} --filename_format=fio.$jobnum "
               f"--size=16M --rw={rw} --bs={bs} --numjobs={jobs} {FIO_WAYS[way]} --time_based "
-              f"--runtime={seconds} --group_reporting --output-format=json --eta=never "
+              f"--runtime={ms}ms --group_reporting --output-format=json --eta=never "
               "--randrepeat=1 --invalidate=0", DIR=column.dir, jobnum="$jobnum")
     data = json.loads(out[out.index("{"):])["jobs"][0]
     part = data["write" if "write" in rw else "read"]
@@ -267,7 +332,7 @@ def time_fio(results, kind, columns, options):
         for rep in range(options.programs):
             for i in range(len(columns)):
                 column = columns[(i + rep) % len(columns)]
-                results.add(kind, name, column.name, fio(column, job, options.fio_seconds))
+                results.add(kind, name, column.name, fio(column, job, options.fio_ms))
     for column in columns:
         run(f"rm -f {column.dir}/work/{column.name}/fio.*")
 
@@ -283,13 +348,16 @@ def machine(options):
     with open("/proc/cpuinfo", encoding="ascii") as file:
         model = re.search(r"model name\s*: (.*)", file.read()).group(1)
     return {"kernel": os.uname().release, "flavour": os.environ.get("FLAVOUR", ""),
-            "cpu": model, "cpus": os.cpu_count(), "names": options.names, "counted": bool(os.environ.get("BENCH_ICOUNT"))}
+            "cpu": model, "cpus": os.cpu_count(), "names": options.names,
+            "counted": bool(os.environ.get("BENCH_ICOUNT"))}
 
 
 def bench(kind, columns, options, results):
     say(f"{kind}: making the tree")
     fs = make_fs(kind)
-    make_tree(fs, options.names)
+    make_tree(fs, *options.names)
+    if not options.only_ops:
+        make_sources(fs)
     for column in columns:
         column.mount(fs)
     say(f"{kind}: operations in {len(columns)} columns")
@@ -304,6 +372,9 @@ def bench(kind, columns, options, results):
     finally:
         # The module cannot be unloaded before.
         unwatch_requests(files)
+    if len(options.workers) > 1:
+        say(f"{kind}: contended locks")
+        count_contended(results, kind, columns, options)
     if not options.only_ops:
         say(f"{kind}: fio")
         time_fio(results, kind, columns, options)
@@ -312,9 +383,14 @@ def bench(kind, columns, options, results):
     run(f"umount {fs}")
 
 
+def numbers(text):
+    return [int(part) for part in text.split(",")]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--fs", default="tmpfs,ext4")
+    parser.add_argument("--columns-file", default="columns")
     parser.add_argument("--columns", help="NAME,...; all by default")
     parser.add_argument("--rows", help="NAME,...; all by default")
     parser.add_argument("--full", action="store_true")
@@ -323,10 +399,13 @@ def main():
     parser.add_argument("--ms", type=float, default=5, help="length of a batch")
     parser.add_argument("--limit", type=float, default=1000,
                         help="milliseconds for all batches of a row in a column")
-    parser.add_argument("--names", type=int, default=1000, help="in the directory that is listed")
+    parser.add_argument("--names", type=numbers, default=[1000],
+                        help="N,...: in the directory that is listed")
+    parser.add_argument("--workers", type=numbers, default=[1],
+                        help="N,...: processes that do the same, each on its processor")
     parser.add_argument("--repetitions", type=int, default=7)
     parser.add_argument("--programs", type=int, default=3, help="repetitions of programs")
-    parser.add_argument("--fio-seconds", type=float, default=1)
+    parser.add_argument("--fio-ms", type=int, default=1000)
     parser.add_argument("--build", default=BUILD,
                         help="folder with the module, the command and the filters")
     parser.add_argument("out", help="JSON file")
@@ -338,13 +417,15 @@ def main():
     run("modprobe overlay")
     if options.build != BUILD:
         use_module(options.build)
-    columns = read_columns(options.columns.split(",") if options.columns else None, options.build)
+    names = options.columns.split(",") if options.columns else None
+    columns = read_columns(names, options.build, options.columns_file)
     results = Results()
     for kind in options.fs.split(","):
         bench(kind, columns, options, results)
     with open(options.out, "w", encoding="utf-8") as file:
         json.dump({"machine": machine(options), "columns": [c.name for c in columns],
-                   "samples": results.samples, "requests": results.requests}, file)
+                   "samples": results.samples, "requests": results.requests,
+                   "contended": results.contended}, file)
     return 0
 
 

@@ -2,7 +2,7 @@
 /*
  * ops: what one operation costs, in several directories that show the same files.
  *
- *	ops [-t MS] [-r REPETITIONS] [-l MS] [-m NAMES] [-R ROW,...] [-b] NAME=DIR...
+ *	ops [-t MS] [-r REPETITIONS] [-l MS] [-m NAMES] [-R ROW,...] [-b] [-j N] NAME=DIR...
  *	ops -c HIST,... [-m NAMES] [-R ROW,...] NAME=DIR...
  *	ops -p [-m NAMES] -R ROW NAME=DIR
  *
@@ -20,10 +20,13 @@
  * With -p, prints the address of the function that does an operation, and repeats it
  * until killed.
  *
- * DIR holds what bench.py makes, with NAMES names in DIR/many; what a column writes is
+ * DIR holds what bench.py makes, with N names in DIR/manyN (-m); what a column writes is
  * in DIR/work/NAME. A column that has taken longer than -l for a row gets no more
  * repetitions of it. With -b, the count of operations in a batch is the same for all
- * columns, and does not depend on the clock.
+ * columns, and does not depend on the clock. With -j, N processes do a batch each at the
+ * same time, on processors 0 to N - 1, with the same files and in work directories of
+ * their own; OPERATIONS are those of all of them, NANOSECONDS from the first one's
+ * beginning to the last one's end.
  */
 #include <dirent.h>
 #include <err.h>
@@ -31,19 +34,23 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
 #define NR_COLUMNS 32
+#define NR_WORKERS 64
 #define NR_FILES 64		/* in DIR/files */
 #define DATA_SIZE (16 << 20)	/* of DIR/data */
 #define DIRECT_ALIGN 4096
@@ -53,7 +60,8 @@
  * struct column - a directory under test
  * @name: as given
  * @root: the directory
- * @work: where the column writes
+ * @works: where the column writes, for each worker
+ * @work: of the process
  * @fd: file of the batch, with its mapping at @map
  * @connection: device number as the kernel writes it
  * @batch: operations in a batch of the current row
@@ -62,6 +70,7 @@
 struct column {
 	const char *name;
 	int root;
+	int works[NR_WORKERS];
 	int work;
 	int fd;
 	char *map;
@@ -85,6 +94,22 @@ struct row {
 	unsigned int max;
 };
 
+/**
+ * struct worker - what a process with -j tells the first one
+ * @ready: it waits for @go of the first element
+ * @go: begin
+ * @begin: when it began
+ * @end: when it ended
+ */
+struct worker {
+	bool ready;
+	bool go;
+	uint64_t begin;
+	uint64_t end;
+};
+
+static struct worker *workers;	/* shared */
+static unsigned int nr_workers = 1;
 static const struct row *current_row;
 static char *buffer;
 static unsigned int nr_many = 1000;
@@ -128,7 +153,10 @@ static void drop_caches(struct column *c, unsigned int n)
 
 static void stat_cold(struct column *c, unsigned int i)
 {
-	stat_name(c, numbered("many/n", i % nr_many));
+	char name[64];
+
+	snprintf(name, sizeof(name), "many%u/n%u", nr_many, i % nr_many);
+	stat_name(c, name);
 }
 
 static void stat_missing(struct column *c, unsigned int i)
@@ -235,10 +263,10 @@ static void getxattr_one(struct column *c, unsigned int i)
 	      "getxattr");
 }
 
-/* list - list DIR/many, and ask for the attributes of what is there */
+/* list - list DIR/manyN, and ask for the attributes of what is there */
 static void list(struct column *c, bool attributes)
 {
-	int fd = openat(c->root, "many", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(c->root, numbered("many", nr_many), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	unsigned int seen = 0;
 	struct dirent *entry;
@@ -352,8 +380,8 @@ static const struct row rows[] = {
 	{ "rename", create_first, rename_twice, unlink_first, 1024 },
 	{ "chmod", create_first, chmod_one, unlink_first, 1024 },
 	{ "getxattr", enter_root, getxattr_one, NULL, 1024 },
-	{ "readdir", NULL, readdir_all, NULL, 16 },
-	{ "ls_l", NULL, ls_l, NULL, 16 },
+	{ "readdir", NULL, readdir_all, NULL, 4 },
+	{ "ls_l", NULL, ls_l, NULL, 4 },
 	{ "read_4k", open_data, read_4k, close_data, 1024 },
 	{ "read_64k", open_data, read_64k, close_data, 1024 },
 	{ "write_4k", open_data, write_4k, close_data, 1024 },
@@ -373,21 +401,91 @@ static uint64_t now(void)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
-/* run_batch - nanoseconds that n operations take */
-static uint64_t run_batch(const struct row *row, struct column *c, unsigned int n)
+static void pin(unsigned int cpu)
 {
-	uint64_t begin, end;
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		err(1, "processor %u", cpu);
+}
+
+/* run_alone - nanoseconds that n operations take, and when they began and ended */
+static uint64_t run_alone(const struct row *row, struct column *c, unsigned int n,
+			  struct worker *worker)
+{
 	unsigned int i;
 
 	if (row->setup)
 		row->setup(c, n);
-	begin = now();
+	__atomic_store_n(&worker->ready, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&workers->go, __ATOMIC_ACQUIRE))
+		sched_yield();
+	worker->begin = now();
 	for (i = 0; i < n; i++)
 		row->op(c, i);
-	end = now();
+	worker->end = now();
 	if (row->cleanup)
 		row->cleanup(c, n);
+	return worker->end - worker->begin;
+}
+
+static void start_worker(const struct row *row, struct column *c, unsigned int n, unsigned int i)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		err(1, "fork");
+	if (pid)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	pin(i);
+	c->work = c->works[i];
+	run_alone(row, c, n, &workers[i]);
+	_exit(0);
+}
+
+/* Wait for a worker, if there is one to wait for; the others die with this process. */
+static bool reap_worker(int options)
+{
+	int status;
+	pid_t pid = waitpid(-1, &status, options);
+
+	if (pid > 0 && status)
+		errx(1, "a worker ended with status %#x", status);
+	return pid > 0;
+}
+
+static uint64_t run_together(const struct row *row, struct column *c, unsigned int n)
+{
+	uint64_t begin = UINT64_MAX, end = 0;
+	unsigned int i;
+
+	memset(workers, 0, NR_WORKERS * sizeof(*workers));
+	for (i = 0; i < nr_workers; i++)
+		start_worker(row, c, n, i);
+	for (i = 0; i < nr_workers; i++) {
+		while (!__atomic_load_n(&workers[i].ready, __ATOMIC_ACQUIRE)) {
+			reap_worker(WNOHANG);
+			usleep(1000);
+		}
+	}
+	__atomic_store_n(&workers->go, true, __ATOMIC_RELEASE);
+	while (reap_worker(0))
+		;
+	for (i = 0; i < nr_workers; i++) {
+		begin = workers[i].begin < begin ? workers[i].begin : begin;
+		end = workers[i].end > end ? workers[i].end : end;
+	}
 	return end - begin;
+}
+
+/* run_batch - nanoseconds that n operations take */
+static uint64_t run_batch(const struct row *row, struct column *c, unsigned int n)
+{
+	workers->go = true;
+	return run_alone(row, c, n, workers);
 }
 
 static unsigned int clamp_batch(const struct row *row, double n)
@@ -416,10 +514,11 @@ static void calibrate(const struct row *row, struct column *c, double ns)
 
 static void time_batch(const struct row *row, struct column *c, unsigned int rep)
 {
-	uint64_t ns = run_batch(row, c, c->batch);
+	uint64_t ns = nr_workers > 1 ? run_together(row, c, c->batch) :
+				       run_batch(row, c, c->batch);
 
 	c->spent += ns;
-	printf("time %s %s %u %u %llu\n", row->name, c->name, rep, c->batch,
+	printf("time %s %s %u %u %llu\n", row->name, c->name, rep, c->batch * nr_workers,
 	       (unsigned long long)ns);
 }
 
@@ -513,19 +612,34 @@ static void repeat_row(const struct row *row, struct column *c)
 static void make_data(struct column *c)
 {
 	int fd = openat(c->work, "data", O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+	struct stat st;
 	off_t at;
 
-	check(fd >= 0, c, "data");
-	for (at = 0; at < DATA_SIZE; at += 65536)
+	check(fd >= 0 && !fstat(fd, &st), c, "data");
+	for (at = st.st_size; at < DATA_SIZE; at += 65536)
 		check(pwrite(fd, buffer, 65536, at) == 65536, c, "data");
 	check(!close(fd), c, "data");
+}
+
+static void open_work(struct column *c, unsigned int worker)
+{
+	char work[PATH_MAX];
+
+	if (worker)
+		snprintf(work, sizeof(work), "work/%s.%u", c->name, worker);
+	else
+		snprintf(work, sizeof(work), "work/%s", c->name);
+	check(!mkdirat(c->root, work, 0755) || errno == EEXIST, c, work);
+	c->work = c->works[worker] = openat(c->root, work, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	check(c->work >= 0, c, work);
+	make_data(c);
 }
 
 static void open_column(struct column *c, char *arg)
 {
 	char *path = strchr(arg, '=');
-	char work[PATH_MAX];
 	struct stat st;
+	unsigned int i;
 
 	if (!path)
 		errx(2, "%s: not NAME=DIR", arg);
@@ -534,11 +648,8 @@ static void open_column(struct column *c, char *arg)
 	c->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	check(c->root >= 0 && !fstat(c->root, &st), c, path);
 	c->connection = major(st.st_dev) << 20 | minor(st.st_dev);
-	snprintf(work, sizeof(work), "work/%s", c->name);
-	check(!mkdirat(c->root, work, 0755) || errno == EEXIST, c, work);
-	c->work = openat(c->root, work, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	check(c->work >= 0, c, work);
-	make_data(c);
+	for (i = nr_workers; i--; )
+		open_work(c, i);
 }
 
 /* wanted - is the row in the list? NULL is a list of all. */
@@ -552,16 +663,6 @@ static bool wanted(const struct row *row, const char *list)
 	return false;
 }
 
-static void pin(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		err(1, "sched_setaffinity");
-}
-
 int main(int argc, char **argv)
 {
 	const char *list = NULL, *hists = NULL;
@@ -572,7 +673,7 @@ int main(int argc, char **argv)
 	size_t r;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "t:r:l:m:R:bpc:")) != -1) {
+	while ((opt = getopt(argc, argv, "t:r:l:m:R:bpc:j:")) != -1) {
 		switch (opt) {
 		case 't': ns = atof(optarg) * 1e6; break;
 		case 'r': repetitions = atoi(optarg); break;
@@ -582,16 +683,23 @@ int main(int argc, char **argv)
 		case 'b': fixed = true; break;
 		case 'p': repeat = true; break;
 		case 'c': hists = optarg; break;
+		case 'j': nr_workers = atoi(optarg); break;
 		default: return 2;
 		}
 	}
 	if (optind == argc || argc - optind > NR_COLUMNS)
 		errx(2, "1 to %d columns are needed, as NAME=DIR", NR_COLUMNS);
+	if (nr_workers < 1 || nr_workers > NR_WORKERS)
+		errx(2, "1 to %d workers", NR_WORKERS);
+	workers = mmap(NULL, NR_WORKERS * sizeof(*workers), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (workers == MAP_FAILED)
+		err(1, "memory");
 	if (posix_memalign((void **)&buffer, DIRECT_ALIGN, 65536))
 		err(1, "memory");
 	memset(buffer, 'x', 65536);
 	umask(0);
-	pin();
+	pin(0);
 	for (; optind < argc; optind++)
 		open_column(&columns[nr++], argv[optind]);
 

@@ -84,22 +84,71 @@ def requests_table(requests, columns):
     return table(["requests / operation"] + columns, lines)
 
 
-def plot(path, samples, columns):
-    """A picture of the metadata rows: a group of bars for each, the ratio to native."""
-    rows = [row for row in METADATA if row in samples]
-    lines = ["row " + " ".join(columns)]
+def split(row):
+    """Name of the operation, with the size of the directory, and number of workers."""
+    name, _, workers = row.partition("*")
+    return name, int(workers or 1)
+
+
+def speedup_table(samples, columns):
+    """What many workers get done in the time in which one does one operation."""
+    lines = []
+    for row, cells in samples.items():
+        name, workers = split(row)
+        if workers > 1:
+            lines.append([row] + [
+                f"{statistics.median(samples[name + '*1'][c]) / statistics.median(cells[c]):.2f}"
+                for c in columns])
+    return table(["operations in the time of one"] + columns, lines)
+
+
+def contended_table(contended, columns):
+    lines = [[row] + [f"{1000 * cells[c]:.1f}" for c in columns]
+             for row, cells in contended.items()]
+    return table(["contended locks / 1,000 operations"] + columns, lines)
+
+
+# What is in the plot, beside the line of native: daemons are red, filters green
+COLOURS = {"overlayfs": "#606060", "bindfs": "#fdd0a2", "fuse": "#fdae6b", "fuse_fresh": "#f16913",
+           "fuse_pass": "#a63603", "fuse_ours": "#fee391", "backed": "#08519c", "noop": "#00441b",
+           "uid_map": "#238b45", "rules_40": "#66c2a4", "rules_10000": "#b2e2b2",
+           "percent": "#c994c7"}
+
+
+def plot_data(path, samples, rows, columns, base):
+    lines = []
     for row in rows:
-        base = statistics.median(samples[row][columns[0]])
+        native = statistics.median(samples[row][base])
         lines.append(row + " " + " ".join(
-            f"{statistics.median(samples[row][c]) / base:.4f}" for c in columns))
-    data = path + ".dat"
-    with open(data, "w", encoding="ascii") as file:
+            f"{statistics.median(samples[row][c]) / native:.4f}" for c in columns))
+    with open(path, "w", encoding="ascii") as file:
         file.write("\n".join(lines) + "\n")
-    script = (f'set terminal png size 1600,700; set output "{path}.png"; set logscale y; '
-              'set style data histograms; set style fill solid; set grid y; '
-              f'set ylabel "time / {columns[0]}"; set xtics rotate by -30 noenhanced; '
-              'set key outside noenhanced; '
-              f'plot for [i=2:{len(columns) + 1}] "{data}" using i:xtic(1) title columnheader(i)')
+
+
+def panel(path, columns, width):
+    bars = ", ".join(f'"{path}" using {i + 2}:xtic(1) title "{c}" linecolor rgb "{COLOURS[c]}"'
+                     for i, c in enumerate(columns))
+    return f"set xrange [-0.6:{width - 0.4}]; plot {bars}, 1 notitle linecolor rgb 'black'; "
+
+
+def plot(path, samples, columns):
+    """A picture: metadata above, the rest but fio below; a group of bars for each row."""
+    shown = [c for c in columns if c in COLOURS]
+    parts = [[row for row in METADATA if row in samples],
+             [row for row in samples if row not in METADATA and not row.startswith("fio_")]]
+    parts = [rows for rows in parts if rows]
+    script = (f'set terminal pngcairo size 1800,{600 * len(parts)} font ",13"; '
+              f'set output "{path}.png"; set multiplot layout {len(parts)},1; '
+              'set logscale y; set yrange [0.7:*]; set grid y; set tics nomirror; '
+              'set ytics (1, 1.5, 2, 3, 5, 10, 20, 50, 100, 200, 500); set bmargin 6; '
+              'set style data histograms; set style histogram clustered gap 3; '
+              'set style fill solid noborder; set boxwidth 0.95 relative; '
+              f'set ylabel "{columns[0]} = 1"; set xtics rotate by -25 noenhanced; '
+              'set key outside right noenhanced; ')
+    for i, rows in enumerate(parts):
+        data = f"{path}.{i}.dat"
+        plot_data(data, samples, rows, shown, columns[0])
+        script += panel(data, shown, len(rows))
     subprocess.run(["gnuplot", "-e", script], check=True)
 
 
@@ -113,7 +162,10 @@ def report(path):
         if len(filters) > 1:
             print(f"\n{ratios(samples, filters, 'backed')}")
         print(f"\n{requests_table(data['requests'][kind], columns)}")
-        if len(columns) > 1 and any(row in samples for row in METADATA):
+        if kind in data.get("contended", {}):
+            print(f"\n{speedup_table(samples, columns)}")
+            print(f"\n{contended_table(data['contended'][kind], columns)}")
+        if any(column in COLOURS for column in columns):
             plot(f"{path.removesuffix('.json')}-{kind}", samples, columns)
 
 
