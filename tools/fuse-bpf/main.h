@@ -190,6 +190,7 @@ bool kernel_has_type(const char *name, __u32 kind);
 bool kernel_has_ops(void);
 bool kernel_has_decisions(void);
 
+const char *kernel_lacks_ops(void);
 /* pin.c */
 #define BPF_FS "/sys/fs/bpf"
 bool bpf_fs_is_mounted(void);

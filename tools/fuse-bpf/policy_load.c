@@ -247,9 +247,11 @@ static int share_tables(struct policy_bpf *skel, const struct policy_bpf *from)
 
 static int report_load(int err)
 {
-	if (!kernel_has_ops()) {
+	const char *lacks = kernel_lacks_ops();
+
+	if (lacks) {
 		reason_clear();
-		p_err(0, "this kernel's BTF has no struct fuse_filter_ops; load the module fuse_bpf or boot a kernel with FUSE filters");
+		p_err(0, "cannot load the policy's filter: %s", lacks);
 	} else if (err == -EPERM) {
 		reason_clear();
 		p_err(0, "loading a policy needs CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN; run as root");
