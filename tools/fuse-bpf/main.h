@@ -47,6 +47,7 @@ void add_bool(struct json_object *obj, const char *key, bool value);
 /* stop.c */
 void stop_on_signals(void);
 bool stopped(void);
+int check_stopped(void);
 
 /* args.c */
 struct args {
@@ -199,6 +200,7 @@ int pin_link(struct filter *filter, int link_fd, int mount_fd, dev_t dev);
 struct json_object *pins_remove(const struct fuse_filter_info *gone, int nr, dev_t dev,
 				bool unmounted);
 
+void pins_forget(dev_t dev);
 /* filter.c */
 int filter_element_add(struct filter *filter, struct args *args);
 int filter_attach(int mount_fd, dev_t dev, struct filter *filter);
@@ -295,3 +297,4 @@ int plan_attach(struct plan *plan, int root_fd, dev_t dev);
 int plan_place(const struct plan *plan, int mount_fd);
 
 #endif
+void plan_undo(struct plan *plan, dev_t dev);

@@ -584,6 +584,8 @@ static int load_locked(struct load *load)
 	ret = stage(load);
 	exempt(load, 0);
 	if (!ret)
+		ret = check_stopped();
+	if (!ret)
 		ret = change_over(load);
 	for (i = 0; ret && i < load->policy.nr_scopes; i++)
 		undo_instance(load, i);
@@ -690,6 +692,7 @@ int do_policy_load(struct args *args)
 	path = mountpoint ? args_need(args, "FILE") : NULL;
 	if (!path || args_end(args))
 		return USAGE;
+	stop_on_signals();
 	load.root_fd = mount_open(mountpoint, &load.dev);
 	if (load.root_fd < 0)
 		return FAILED;
