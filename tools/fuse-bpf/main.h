@@ -97,6 +97,7 @@ struct mount_facts {
 
 char *unescape(char *text);
 struct mount_facts mount_facts(dev_t dev);
+int mount_check_backed(const char *mountpoint, dev_t dev, const char *what);
 int mounts_read(struct mounts *mounts);
 void mounts_free(struct mounts *mounts);
 int mounts_open(const struct mount *mount);
@@ -254,7 +255,8 @@ helper_fn helper_find(const char *path);
 
 /* prometheus.c */
 #define NR_OPS 128
-int prometheus(const char *mountpoint);
+struct latencies;
+int prometheus(const char *mountpoint, const struct latencies *latencies);
 
 /* detach.c, replace.c */
 int do_detach(struct args *args);
