@@ -51,7 +51,8 @@ files_are_there() {
 	local file
 
 	for file in sbin/fuse-bpf sbin/mount.fuse_bpf sbin/umount.fuse_bpf \
-		share/man/man5/fuse-bpf-policy.5 share/man/man8/fuse-bpf.8 \
+		share/man/man5/fuse-bpf-policy.5 \
+		share/man/man5/fuse-bpf-recording.5 share/man/man8/fuse-bpf.8 \
 		share/man/man8/mount.fuse_bpf.8 share/bash-completion/completions/fuse-bpf; do
 		[ -e "$DEST/usr/$file" ] || { echo "# no $file" && return 1; }
 	done

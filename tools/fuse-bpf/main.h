@@ -190,9 +190,9 @@ void kernel_btf_load(struct kernel_btf *btf);
 void kernel_btf_free(struct kernel_btf *btf);
 bool kernel_has_type(const char *name, __u32 kind);
 bool kernel_has_ops(void);
+const char *kernel_lacks_ops(void);
 bool kernel_has_decisions(void);
 
-const char *kernel_lacks_ops(void);
 /* pin.c */
 #define BPF_FS "/sys/fs/bpf"
 bool bpf_fs_is_mounted(void);
@@ -200,8 +200,8 @@ int link_map_id(int link_fd, __u32 *map_id);
 int pin_link(struct filter *filter, int link_fd, int mount_fd, dev_t dev);
 struct json_object *pins_remove(const struct fuse_filter_info *gone, int nr, dev_t dev,
 				bool unmounted);
-
 void pins_forget(dev_t dev);
+
 /* filter.c */
 int filter_element_add(struct filter *filter, struct args *args);
 int filter_attach(int mount_fd, dev_t dev, struct filter *filter);
@@ -262,7 +262,10 @@ int prometheus(const char *mountpoint, const struct latencies *latencies);
 int do_detach(struct args *args);
 int do_replace(struct args *args);
 
-/* mount.c, umount.c, stat.c, feature.c, doctor.c, test.c, explain.c, trace.c, inodes.c */
+/*
+ * mount.c, umount.c, stat.c, feature.c, doctor.c, test.c, explain.c, trace.c, record.c,
+ * replay.c, inodes.c
+ */
 int do_mount(struct args *args);
 int do_run(struct args *args);
 int do_umount(struct args *args);
@@ -273,6 +276,8 @@ int do_doctor(struct args *args);
 int do_test(struct args *args);
 int do_explain(struct args *args);
 int do_trace(struct args *args);
+int do_record(struct args *args);
+int do_replay(struct args *args);
 int do_inodes(struct args *args);
 
 /* mount.c */
@@ -296,7 +301,7 @@ struct plan {
 
 int plan_parse(struct args *args, struct plan *plan);
 int plan_attach(struct plan *plan, int root_fd, dev_t dev);
+void plan_undo(struct plan *plan, dev_t dev);
 int plan_place(const struct plan *plan, int mount_fd);
 
 #endif
-void plan_undo(struct plan *plan, dev_t dev);
