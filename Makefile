@@ -68,7 +68,7 @@ crash: module user ## kill guests that write by a mount, and look at their disks
 timing: module user ## does time tell what filters hide? In instructions
 	@$(RUN) --icount --timeout 1800 --env TIMING=1 -- 'selftests/run.sh timing/'
 
-fuzz-policy: user ## texts of policies for the command, under sanitizers [TIME=SECONDS]
+fuzz-policy: user ## texts of policies and recordings for the command, under sanitizers [TIME=SECONDS]
 	@$(ENTER) selftests/fuzz/tools.sh $(or $(TIME),10)
 
 # Each inode of a million takes 4 KiB, with its backing.
