@@ -74,7 +74,7 @@ coverage: module user ## which lines of our kernel files the tests execute [T='N
 		-- 'selftests/coverage.sh $(T)'; status=$$?; \
 		$(ENTER) kernel/coverage/report.py build/coverage kernel/files/fs/fuse && exit $$status
 
-fuzz-policy: user ## texts of policies for the command, under sanitizers [TIME=SECONDS]
+fuzz-policy: user ## texts of policies and recordings for the command, under sanitizers [TIME=SECONDS]
 	@$(ENTER) selftests/fuzz/tools.sh $(or $(TIME),10)
 
 # Each inode of a million takes 4 KiB, with its backing.

@@ -145,6 +145,29 @@ trail() {
 	"$FB" -j policy log "$VIEW" | grep -q '"op":"LOOKUP","name":".env".*"uid":1000.*"label":"secrets","errno":"ENOENT"'
 }
 
+# What is logged is called by whom the log is about: a name is no line, and no end of it
+trail_is_not_forged() {
+	local forged=$'x\n1.0 uid 0 pid 1 (init) LOOKUP \e[2K\xff' pid i
+
+	load '{ names = "x*"; action = "hide"; audit = true; }' || return
+	as 1000 touch "$VIEW/$forged" 2>"$TOP/stderr"
+	"$FB" policy log "$VIEW" >"$TOP/log" && [ "$(wc -l <"$TOP/log")" -gt 0 ] || return
+	! grep -vq "^[0-9.]* uid 1000 pid [0-9]* (touch) [A-Z]* 'x\\\\0121.0 uid 0 .*\\\\033\[2K\\\\377': ENOENT by line 1$" "$TOP/log" || return
+	# Followed, it has a document a line
+	"$FB" -j policy log "$VIEW" follow >"$TOP/log" &
+	pid=$!
+	for ((i = 0; i < 600; i++)); do
+		as 1000 touch "$VIEW/$forged" 2>"$TOP/stderr"
+		[ "$(wc -l <"$TOP/log")" -lt 2 ] || break
+		sleep 0.1
+	done
+	kill -INT $pid && wait $pid || return
+	python3 -c '
+import json, sys
+docs = [json.loads(line) for line in open(sys.argv[1], "rb")]
+assert len(docs) > 2 and docs[-1] == {"events": len(docs) - 1} and docs[0]["name"][:2] == "x\n"' "$TOP/log"
+}
+
 mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
 run policy.names names
 run policy.names_beside_files_and_types names_beside_files_and_types
@@ -154,6 +177,7 @@ run policy.one_file one_file
 run policy.cgroup cgroup
 run policy.reload reload
 run policy.trail trail
+run policy.trail_is_not_forged trail_is_not_forged
 rm -rf "$TOP"
 echo "1..$number"
 exit $failed

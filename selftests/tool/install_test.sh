@@ -51,7 +51,8 @@ files_are_there() {
 	local file
 
 	for file in sbin/fuse-bpf sbin/mount.fuse_bpf sbin/umount.fuse_bpf \
-		share/man/man5/fuse-bpf-policy.5 share/man/man8/fuse-bpf.8 \
+		share/man/man5/fuse-bpf-policy.5 \
+		share/man/man5/fuse-bpf-recording.5 share/man/man8/fuse-bpf.8 \
 		share/man/man8/mount.fuse_bpf.8 share/bash-completion/completions/fuse-bpf; do
 		[ -e "$DEST/usr/$file" ] || { echo "# no $file" && return 1; }
 	done
@@ -120,12 +121,24 @@ completion() {
 
 	fuse-bpf -j mount "$BACK" "$VIEW" filter "$BPF/hide.bpf.o" filter "$BPF/noop.bpf.o" >"$TOP/log" &&
 		fuse-bpf -j mount "$BACK" "$ODD" >"$TOP/log" || return
-	completes "mount run umount ls attach replace detach stat feature doctor test explain trace inodes help version" fuse-bpf "" || return
+	completes "mount run umount ls attach replace detach stat feature doctor test explain trace record replay inodes policy help version" fuse-bpf "" || return
 	completes "detach" fuse-bpf -j de || return
 	completes "op" fuse-bpf explain "$VIEW" file o || return
 	completes "OPEN OPENDIR" fuse-bpf explain "$VIEW" file op O || return
 	completes "daemon" fuse-bpf trace "$VIEW" verdict d || return
 	completes "$BACK/secret" fuse-bpf test "$VIEW" "$BACK/se" || return
+	completes "load log" fuse-bpf policy lo || return
+	completes "$VIEW $odd" fuse-bpf policy load "$TOP/" || return
+	completes "$BACK/secret" fuse-bpf policy check "$BACK/se" || return
+	completes "$BACK/secret" fuse-bpf policy load "$VIEW" "$BACK/se" || return
+	completes "mount" fuse-bpf policy diff mou || return
+	completes "follow" fuse-bpf policy log "$VIEW" "" || return
+	completes "$BACK/secret" fuse-bpf mount "$BACK" "$VIEW" policy "$BACK/se" || return
+	completes "$VIEW" fuse-bpf record "$VIEW" || return
+	completes "$BACK/secret" fuse-bpf record "$VIEW" "$BACK/se" || return
+	completes "limit --" fuse-bpf record "$VIEW" "$BACK/secret" "" || return
+	completes "$BACK/secret" fuse-bpf replay "$BACK/se" || return
+	completes "policy pin" fuse-bpf replay "$BACK/secret" p || return
 	completes "--json" fuse-bpf --j || return
 	completes "$VIEW" fuse-bpf detach "$VIEW" || return
 	completes "$VIEW $odd" fuse-bpf stat "$TOP/" || return

@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "decisions.h"
 #include "decisions.skel.h"
@@ -174,6 +176,33 @@ void decision_verdict(const struct decision *d, char *text, size_t size)
 const char *decision_opcode(const struct decision *d)
 {
 	return fuse_bpf_opcode_name(d->opcode) ?: "?";
+}
+
+/* decision_opcode_find - number of the opcode of this name, 0: there is none */
+__u32 decision_opcode_find(const char *word)
+{
+	const char *name;
+	__u32 opcode;
+
+	for (opcode = 1; opcode < 64; opcode++) {
+		name = fuse_bpf_opcode_name(opcode);
+		if (name && !strcasecmp(name, word))
+			return opcode;
+	}
+	return 0;
+}
+
+/* decisions_check_namespace - programs and this command must mean the same thread by a number */
+int decisions_check_namespace(const char *command)
+{
+	char name[64] = "";
+
+	if (readlink("/proc/self/ns/pid", name, sizeof(name) - 1) < 0 ||
+	    !strcmp(name, "pid:[4026531836]"))
+		return DONE;
+	p_err(0, "%s works in the initial pid namespace only; run it outside the container",
+	      command);
+	return FAILED;
 }
 
 /* decision_json - one decision; what does not apply is null */

@@ -24,5 +24,7 @@ void decisions_close(struct decisions *decisions);
 struct json_object *decision_json(const struct decision *d);
 void decision_verdict(const struct decision *d, char *text, size_t size);
 const char *decision_opcode(const struct decision *d);
+__u32 decision_opcode_find(const char *name);
+int decisions_check_namespace(const char *command);
 
 #endif

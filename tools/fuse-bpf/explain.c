@@ -192,18 +192,6 @@ static int try(struct explanation *explanation)
 	return ret;
 }
 
-/* Filters and this command must mean the same thread by a number. */
-static int check_namespace(void)
-{
-	char name[64] = "";
-
-	if (readlink("/proc/self/ns/pid", name, sizeof(name) - 1) < 0 ||
-	    !strcmp(name, "pid:[4026531836]"))
-		return DONE;
-	p_err(0, "explain works in the initial pid namespace only; run it outside the container");
-	return FAILED;
-}
-
 static int explain(struct explanation *explanation)
 {
 	int fd, ret;
@@ -212,7 +200,7 @@ static int explain(struct explanation *explanation)
 	if (fd < 0)
 		return FAILED;
 	explanation->probe.root_fd = fd;
-	ret = check_namespace();
+	ret = decisions_check_namespace("explain");
 	if (!ret)
 		ret = enforced_read(fd, &explanation->enforced);
 	if (!ret)

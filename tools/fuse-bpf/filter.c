@@ -68,6 +68,8 @@ static int attach_object(int target_fd, dev_t dev, struct filter *filter)
 		return ret;
 	ret = pin_link(filter, bpf_link__fd(link), target_fd, dev);
 	if (!ret)
+		ret = check_stopped();
+	if (!ret)
 		ret = attach_fd(target_fd, filter, bpf_link__fd(link));
 	if (ret)
 		filter_undo(filter);
@@ -285,6 +287,7 @@ int do_attach(struct args *args)
 		ret = parse_option(args, &filter);
 	if (!ret)
 		ret = check_place(&filter);
+	stop_on_signals();
 	if (!ret)
 		ret = attach_to(mountpoint, &filter);
 	free(filter.elements);

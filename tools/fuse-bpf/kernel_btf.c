@@ -44,6 +44,22 @@ bool kernel_has_ops(void)
 	return kernel_has_type(OPS_TYPE, BTF_KIND_STRUCT);
 }
 
+/* kernel_lacks_ops - what filters need and this kernel does not have, or NULL */
+const char *kernel_lacks_ops(void)
+{
+	struct kernel_btf btf;
+	bool none;
+
+	if (kernel_has_ops())
+		return NULL;
+	kernel_btf_load(&btf);
+	none = !btf.all;
+	kernel_btf_free(&btf);
+	return none ? "this kernel shows no BTF in /sys/kernel/btf, which filters cannot do without" :
+		      "this kernel's BTF has no struct " OPS_TYPE
+		      "; load the module fuse_bpf or boot a kernel with FUSE filters";
+}
+
 /* kernel_has_decisions - does it tell what filters decide, by a trace event? */
 bool kernel_has_decisions(void)
 {

@@ -30,8 +30,9 @@ static const char usage_text[] =
 	"  replace MOUNTPOINT { ID | name NAME } [dir PATH] obj FILE [fresh]\n"
 	"        [set MAP KEY[=VALUE]]...\n"
 	"  detach MOUNTPOINT { ID | name NAME } [dir PATH]\n"
-	"  stat [-i SECS] MOUNTPOINT\n"
+	"  stat [-i SECS] [--latency] MOUNTPOINT\n"
 	"  stat --prometheus [MOUNTPOINT]\n"
+	"  stat --prometheus --latency -i SECS MOUNTPOINT\n"
 	"  policy { check | compile } FILE\n"
 	"  policy diff { FILE | mount MOUNTPOINT } FILE\n"
 	"  policy load MOUNTPOINT FILE\n"
@@ -44,6 +45,8 @@ static const char usage_text[] =
 	"        [pid PID]\n"
 	"  trace { MOUNTPOINT | all } [uid UID] [op OPCODE] [name NAME] [count N]\n"
 	"        [verdict { none | backing | daemon | refused }]\n"
+	"  record MOUNTPOINT RECORDING [limit N] [-- COMMAND ...]\n"
+	"  replay RECORDING [policy FILE] [FILTER]...\n"
 	"  inodes MOUNTPOINT\n"
 	"  help\n"
 	"  version\n"
@@ -90,6 +93,8 @@ static const struct command commands[] = {
 	{ "test", do_test },
 	{ "explain", do_explain },
 	{ "trace", do_trace },
+	{ "record", do_record },
+	{ "replay", do_replay },
 	{ "inodes", do_inodes },
 	{ "policy", do_policy },
 	{ "help", do_help },

@@ -47,6 +47,7 @@ void add_bool(struct json_object *obj, const char *key, bool value);
 /* stop.c */
 void stop_on_signals(void);
 bool stopped(void);
+int check_stopped(void);
 
 /* args.c */
 struct args {
@@ -96,6 +97,7 @@ struct mount_facts {
 
 char *unescape(char *text);
 struct mount_facts mount_facts(dev_t dev);
+int mount_check_backed(const char *mountpoint, dev_t dev, const char *what);
 int mounts_read(struct mounts *mounts);
 void mounts_free(struct mounts *mounts);
 int mounts_open(const struct mount *mount);
@@ -188,6 +190,7 @@ void kernel_btf_load(struct kernel_btf *btf);
 void kernel_btf_free(struct kernel_btf *btf);
 bool kernel_has_type(const char *name, __u32 kind);
 bool kernel_has_ops(void);
+const char *kernel_lacks_ops(void);
 bool kernel_has_decisions(void);
 
 /* pin.c */
@@ -197,6 +200,7 @@ int link_map_id(int link_fd, __u32 *map_id);
 int pin_link(struct filter *filter, int link_fd, int mount_fd, dev_t dev);
 struct json_object *pins_remove(const struct fuse_filter_info *gone, int nr, dev_t dev,
 				bool unmounted);
+void pins_forget(dev_t dev);
 
 /* filter.c */
 int filter_element_add(struct filter *filter, struct args *args);
@@ -251,13 +255,17 @@ helper_fn helper_find(const char *path);
 
 /* prometheus.c */
 #define NR_OPS 128
-int prometheus(const char *mountpoint);
+struct latencies;
+int prometheus(const char *mountpoint, const struct latencies *latencies);
 
 /* detach.c, replace.c */
 int do_detach(struct args *args);
 int do_replace(struct args *args);
 
-/* mount.c, umount.c, stat.c, feature.c, doctor.c, test.c, explain.c, trace.c, inodes.c */
+/*
+ * mount.c, umount.c, stat.c, feature.c, doctor.c, test.c, explain.c, trace.c, record.c,
+ * replay.c, inodes.c
+ */
 int do_mount(struct args *args);
 int do_run(struct args *args);
 int do_umount(struct args *args);
@@ -268,6 +276,8 @@ int do_doctor(struct args *args);
 int do_test(struct args *args);
 int do_explain(struct args *args);
 int do_trace(struct args *args);
+int do_record(struct args *args);
+int do_replay(struct args *args);
 int do_inodes(struct args *args);
 
 /* mount.c */
@@ -291,6 +301,7 @@ struct plan {
 
 int plan_parse(struct args *args, struct plan *plan);
 int plan_attach(struct plan *plan, int root_fd, dev_t dev);
+void plan_undo(struct plan *plan, dev_t dev);
 int plan_place(const struct plan *plan, int mount_fd);
 
 #endif

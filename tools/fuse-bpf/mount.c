@@ -129,6 +129,17 @@ int plan_attach(struct plan *plan, int root_fd, dev_t dev)
 	return ret;
 }
 
+/* plan_undo - remove all pins of a mount that does not come to be */
+void plan_undo(struct plan *plan, dev_t dev)
+{
+	size_t i;
+
+	for (i = 0; i < plan->nr; i++)
+		filter_undo(&plan->filters[i]);
+	if (plan->policy)
+		pins_forget(dev);
+}
+
 /* Attach the filters through the mount that nobody can see yet. */
 static int attach_unseen(struct plan *plan, int mount_fd, dev_t *dev)
 {
@@ -189,20 +200,21 @@ static int mount_failed(int err, const struct plan *plan)
 
 static int mount_plan(struct plan *plan)
 {
-	dev_t dev;
+	dev_t dev = 0;
 	int fd, ret;
-	size_t i;
 
 	fd = fuse_bpf_fsmount(plan->backing, NULL, &plan->opts);
 	if (fd < 0)
-		return mount_failed(fd, plan);
+		return check_stopped() ?: mount_failed(fd, plan);
 	ret = attach_unseen(plan, fd, &dev);
+	if (!ret)
+		ret = check_stopped();
 	if (!ret)
 		ret = plan_place(plan, fd);
 	if (!ret)
 		mount_result(plan, dev);
-	for (i = 0; ret && i < plan->nr; i++)
-		filter_undo(&plan->filters[i]);
+	else
+		plan_undo(plan, dev);
 	close(fd);
 	return ret;
 }
@@ -221,6 +233,7 @@ int do_mount(struct args *args)
 		ret = plan_parse(args, &plan);
 	if (!ret && !(~plan.opts.mount_attrs & ATIME_BOTH))
 		ret = p_usage("mount: noatime and strictatime exclude each other");
+	stop_on_signals();
 	if (!ret)
 		ret = mount_plan(&plan);
 	for (i = 0; i < plan.nr; i++)

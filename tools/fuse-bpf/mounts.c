@@ -196,6 +196,24 @@ struct mount_facts mount_facts(dev_t dev)
 	return facts;
 }
 
+/**
+ * mount_check_backed - is the mount a backed one?
+ * @mountpoint: of the mount
+ * @dev: device number
+ * @what: what else cannot be
+ *
+ * Return: DONE, also if that cannot be told; FAILED after reporting that it is not
+ */
+int mount_check_backed(const char *mountpoint, dev_t dev, const char *what)
+{
+	struct mount_facts facts = mount_facts(dev);
+
+	if (facts.backed || facts.flavour == FUSE_BPF_ANY)
+		return DONE;
+	p_err(0, "%s is not backed, and %s of backed mounts only", mountpoint, what);
+	return FAILED;
+}
+
 static bool check_dev(int fd, dev_t dev)
 {
 	struct stat st;

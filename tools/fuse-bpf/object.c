@@ -175,10 +175,11 @@ static void read_name(const struct bpf_object *obj, struct bpf_map *map, struct 
 
 static int report_load(int err, const char *path, const char *log)
 {
-	if (!kernel_has_ops()) {
+	const char *lacks = kernel_lacks_ops();
+
+	if (lacks) {
 		reason_clear();
-		p_err(0, "cannot load %s: this kernel's BTF has no struct %s; load the module fuse_bpf or boot a kernel with FUSE filters",
-		      path, OPS_TYPE);
+		p_err(0, "cannot load %s: %s", path, lacks);
 	} else if (*log) {
 		reason_clear();
 		add_verifier_log(log);

@@ -232,3 +232,16 @@ struct json_object *pins_remove(const struct fuse_filter_info *gone, int nr, dev
 	closedir(dir);
 	return removed;
 }
+
+/**
+ * pins_forget - remove the pins of a mount that did not come to be, and say nothing
+ * @dev: its device number
+ */
+void pins_forget(dev_t dev)
+{
+	bool quiet = settings.quiet;
+
+	settings.quiet = true;
+	json_object_put(pins_remove(NULL, 0, dev, true));
+	settings.quiet = quiet;
+}

@@ -247,9 +247,11 @@ static int share_tables(struct policy_bpf *skel, const struct policy_bpf *from)
 
 static int report_load(int err)
 {
-	if (!kernel_has_ops()) {
+	const char *lacks = kernel_lacks_ops();
+
+	if (lacks) {
 		reason_clear();
-		p_err(0, "this kernel's BTF has no struct fuse_filter_ops; load the module fuse_bpf or boot a kernel with FUSE filters");
+		p_err(0, "cannot load the policy's filter: %s", lacks);
 	} else if (err == -EPERM) {
 		reason_clear();
 		p_err(0, "loading a policy needs CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN; run as root");
@@ -582,6 +584,8 @@ static int load_locked(struct load *load)
 	ret = stage(load);
 	exempt(load, 0);
 	if (!ret)
+		ret = check_stopped();
+	if (!ret)
 		ret = change_over(load);
 	for (i = 0; ret && i < load->policy.nr_scopes; i++)
 		undo_instance(load, i);
@@ -688,6 +692,7 @@ int do_policy_load(struct args *args)
 	path = mountpoint ? args_need(args, "FILE") : NULL;
 	if (!path || args_end(args))
 		return USAGE;
+	stop_on_signals();
 	load.root_fd = mount_open(mountpoint, &load.dev);
 	if (load.root_fd < 0)
 		return FAILED;

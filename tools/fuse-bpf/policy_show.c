@@ -432,50 +432,80 @@ int do_policy_diff(struct args *args)
 	return ret;
 }
 
-/* Of a descriptor that two tools read, each event goes to one of them. */
-static int log_event(void *arg, void *data, size_t size)
+/* Names are chosen by whom the trail is about */
+static void print_event(const struct policy_event *event)
 {
-	const struct policy_event *event = data;
-	struct json_object *list = arg, *obj;
+	char comm[4 * sizeof(event->comm) + 1], name[4 * POLICY_NAME + 1];
 
-	if (size < sizeof(*event))
-		return 0;
-	p_text("%llu.%06llu uid %u pid %u (%.16s) %s '%s': %s by line %u%s%.31s\n",
+	p_text("%llu.%06llu uid %u pid %u (%s) %s '%s': %s by line %u%s%.31s\n",
 	       (unsigned long long)event->time / 1000000000,
 	       (unsigned long long)event->time / 1000 % 1000000, event->uid, event->pid,
-	       event->comm, op_name(event->op), event->name,
+	       printable(event->comm, comm, sizeof(comm)), op_name(event->op),
+	       printable(event->name, name, sizeof(name)),
 	       event->verdict < 0 ? strerrorname_np(-event->verdict) :
 	       event->verdict == FUSE_FILTER_DAEMON ? "daemon" : "allowed",
 	       event->line, event->label[0] ? ", " : "", event->label);
-	if (!settings.json)
-		return 0;
-	obj = json_object_new_object();
+}
+
+static struct json_object *event_json(const struct policy_event *event)
+{
+	struct json_object *obj = json_object_new_object();
+
 	add_number(obj, "time", event->time);
 	add_string(obj, "op", op_name(event->op));
-	add_string(obj, "name", event->name);
+	add_bytes(obj, "name", event->name);
 	add_number(obj, "parent", event->parent);
 	add_number(obj, "uid", event->uid);
 	add_number(obj, "gid", event->gid);
 	add_number(obj, "pid", event->pid);
-	add_string(obj, "comm", event->comm);
+	add_bytes(obj, "comm", event->comm);
 	add_number(obj, "cgroup", event->cgroup);
 	add_number(obj, "rule", event->rule);
 	add_number(obj, "line", event->line);
 	add_string(obj, "label", event->label);
 	add_string(obj, "errno", event->verdict < 0 ? strerrorname_np(-event->verdict) : NULL);
-	json_object_array_add(list, obj);
+	return obj;
+}
+
+/**
+ * struct trail - events that are read
+ * @list: JSON of them, NULL: a document for each, as there is no end of them
+ * @events: number of them
+ */
+struct trail {
+	struct json_object *list;
+	__u64 events;
+};
+
+/* Of a descriptor that two tools read, each event goes to one of them. */
+static int log_event(void *arg, void *data, size_t size)
+{
+	const struct policy_event *event = data;
+	struct trail *trail = arg;
+
+	if (size < sizeof(*event))
+		return 0;
+	trail->events++;
+	print_event(event);
+	if (trail->list) {
+		json_object_array_add(trail->list, event_json(event));
+	} else if (settings.json) {
+		out_result(event_json(event));
+		out_flush();
+	}
 	return 0;
 }
 
 static int read_log(int fd, bool follow)
 {
-	struct json_object *list = json_object_new_array();
-	struct ring_buffer *ring = ring_buffer__new(fd, log_event, list, NULL);
+	struct trail trail = { .list = follow ? NULL : json_object_new_array() };
+	struct ring_buffer *ring = ring_buffer__new(fd, log_event, &trail, NULL);
+	struct json_object *end = NULL;
 	int err = 0;
 
-	out_result(list);
 	if (!ring) {
 		p_err(-errno, "cannot read the events of the policy");
+		json_object_put(trail.list);
 		return FAILED;
 	}
 	err = ring_buffer__consume(ring);
@@ -486,10 +516,17 @@ static int read_log(int fd, bool follow)
 			err = 0;
 	}
 	ring_buffer__free(ring);
-	if (err >= 0)
-		return DONE;
-	p_err(err, "cannot read the events of the policy");
-	return FAILED;
+	if (err < 0) {
+		p_err(err, "cannot read the events of the policy");
+		json_object_put(trail.list);
+		return FAILED;
+	}
+	if (!trail.list) {
+		end = json_object_new_object();
+		add_number(end, "events", trail.events);
+	}
+	out_result(trail.list ?: end);
+	return DONE;
 }
 
 static int open_log(const char *mountpoint)

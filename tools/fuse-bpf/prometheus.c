@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "latency.h"
 #include "main.h"
 
 /**
@@ -34,6 +35,8 @@ struct samples {
 	struct sample *all;
 	size_t nr;
 };
+
+#define LATENCY_METRIC "fuse_bpf_latency_seconds"
 
 typedef void (*print_fn)(const struct sample *sample);
 
@@ -249,19 +252,63 @@ static void print_all(const struct samples *samples)
 	}
 }
 
+static void print_buckets(const struct sample *sample, unsigned int op,
+			  const struct latency_sum *sum)
+{
+	__u64 below = 0;
+	unsigned int slot;
+
+	/* The last slot has no end of its own */
+	for (slot = 0; slot < LATENCY_SLOTS - 1; slot++) {
+		below += sum->slots[slot];
+		if (!sum->slots[slot])
+			continue;
+		print_op_labels(sample, LATENCY_METRIC "_bucket", op);
+		printf(",le=\"%.9f\"} %" PRIu64 "\n", (2ULL << slot) / 1e9, (uint64_t)below);
+	}
+	print_op_labels(sample, LATENCY_METRIC "_bucket", op);
+	printf(",le=\"+Inf\"} %" PRIu64 "\n", (uint64_t)sum->count);
+	print_op_labels(sample, LATENCY_METRIC "_sum", op);
+	printf("} %.9f\n", sum->ns / 1e9);
+	print_op_labels(sample, LATENCY_METRIC "_count", op);
+	printf("} %" PRIu64 "\n", (uint64_t)sum->count);
+}
+
+static int print_latencies(const struct sample *sample, const struct latencies *latencies)
+{
+	struct latency_sum sum;
+	unsigned int op;
+	int err = 0;
+
+	printf("# HELP %s How long operations took, while it was measured.\n# TYPE %s histogram\n",
+	       LATENCY_METRIC, LATENCY_METRIC);
+	for (op = 0; !err && op < LATENCY_OPS; op++) {
+		err = latencies_read(latencies, op, &sum);
+		if (!err && sum.count)
+			print_buckets(sample, op, &sum);
+	}
+	if (!err)
+		return DONE;
+	p_err(err, "cannot read what was measured");
+	return FAILED;
+}
+
 /**
  * prometheus - print the statistics for Prometheus
  * @mountpoint: of one mount, NULL: of all that can be opened
+ * @latencies: what was measured of @mountpoint, or NULL
  *
  * Return: DONE, or FAILED after reporting it
  */
-int prometheus(const char *mountpoint)
+int prometheus(const char *mountpoint, const struct latencies *latencies)
 {
 	struct samples samples = {};
 	int ret = mountpoint ? take_one(&samples, mountpoint) : take_all(&samples);
 
 	if (!ret)
 		print_all(&samples);
+	if (!ret && latencies)
+		ret = print_latencies(&samples.all[0], latencies);
 	samples_free(&samples);
 	return ret;
 }

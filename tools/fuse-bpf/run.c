@@ -76,8 +76,7 @@ static int start(const struct plan *plan, struct args *args, int device)
 static int mount_and_run(struct plan *plan, struct args *args)
 {
 	int device, fd, ret;
-	size_t i;
-	dev_t dev;
+	dev_t dev = 0;
 
 	fd = fuse_bpf_fsmount(NULL, &device, &plan->opts);
 	if (fd < 0) {
@@ -88,12 +87,13 @@ static int mount_and_run(struct plan *plan, struct args *args)
 	if (!ret)
 		ret = plan_attach(plan, device, dev);
 	if (!ret)
+		ret = check_stopped();
+	if (!ret)
 		ret = plan_place(plan, fd);
 	close(fd);
 	if (!ret)
 		ret = start(plan, args, device);
-	for (i = 0; i < plan->nr; i++)
-		filter_undo(&plan->filters[i]);
+	plan_undo(plan, dev);
 	close(device);
 	return ret;
 }
@@ -134,6 +134,7 @@ int do_run(struct args *args)
 		return USAGE;
 	plan.opts.flags = FUSE_BPF_MOUNT_PLAIN;
 	ret = parse(args, &plan);
+	stop_on_signals();
 	if (!ret)
 		ret = mount_and_run(&plan, args);
 	for (i = 0; i < plan.nr; i++)

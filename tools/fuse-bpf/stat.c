@@ -9,7 +9,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "latency.h"
 #include "main.h"
+
+/**
+ * struct request - what the command line asks for
+ * @mountpoint: of which mount, NULL: of all
+ * @metrics: for Prometheus
+ * @latency: measure latencies
+ * @seconds: show it again after so many, 0: once
+ */
+struct request {
+	const char *mountpoint;
+	bool metrics;
+	bool latency;
+	__u32 seconds;
+};
 
 static bool is_zero(const struct fuse_op_stats *ops)
 {
@@ -82,7 +97,18 @@ static void show_counts(struct json_object *result, const struct fuse_op_stats *
 	json_object_object_add(result, "total", sum);
 }
 
-static int show(const char *mountpoint, int fd, const struct fuse_op_stats *ops)
+static int show_latencies(const struct latencies *latencies, struct json_object *result)
+{
+	int err = latencies ? latencies_show(latencies, result) : 0;
+
+	if (!err)
+		return DONE;
+	p_err(err, "cannot read what was measured");
+	return FAILED;
+}
+
+static int show(const char *mountpoint, int fd, const struct fuse_op_stats *ops,
+		const struct latencies *latencies)
 {
 	struct json_object *result;
 	struct fuse_filter_info *infos;
@@ -101,10 +127,10 @@ static int show(const char *mountpoint, int fd, const struct fuse_op_stats *ops)
 	json_object_object_add(result, "filters", filters_json(infos, nr));
 	out_result(result);
 	free(infos);
-	return DONE;
+	return show_latencies(latencies, result);
 }
 
-static int show_once(const char *mountpoint)
+static int show_once(const char *mountpoint, const struct latencies *latencies)
 {
 	struct fuse_op_stats ops[NR_OPS];
 	int fd, nr, ret = FAILED;
@@ -116,7 +142,7 @@ static int show_once(const char *mountpoint)
 	if (nr < 0 && nr != -EOPNOTSUPP)
 		p_err(nr, "cannot read the statistics of %s", mountpoint);
 	else
-		ret = show(mountpoint, fd, nr < 0 ? NULL : ops);
+		ret = show(mountpoint, fd, nr < 0 ? NULL : ops, latencies);
 	close(fd);
 	return ret;
 }
@@ -126,7 +152,7 @@ static int show_again(const char *mountpoint, __u32 seconds)
 {
 	int ret;
 
-	while ((ret = show_once(mountpoint)) == DONE) {
+	while ((ret = show_once(mountpoint, NULL)) == DONE) {
 		out_flush();
 		p_text("\n");
 		fflush(stdout);
@@ -135,45 +161,103 @@ static int show_again(const char *mountpoint, __u32 seconds)
 	return ret;
 }
 
-static int parse(struct args *args, const char **mountpoint, bool *metrics, __u32 *seconds)
+/* Until the next time, or the end, which may be asked for just before it sleeps */
+static void measure(__u32 seconds)
 {
-	const char *word;
+	__u32 passed;
 
-	while ((word = args_next(args))) {
-		if (!strcmp(word, "--prometheus")) {
-			*metrics = true;
-		} else if (!strcmp(word, "-i")) {
-			word = args_need(args, "SECS");
-			if (!word)
-				return USAGE;
-			if (!parse_u32(word, seconds) || !*seconds)
-				return p_usage("'%s' is no number of seconds", word);
-		} else if (*word == '-') {
-			return p_usage("stat has no option '%s'", word);
-		} else if (*mountpoint) {
-			return p_usage("'%s' is one word too many", word);
-		} else {
-			*mountpoint = word;
-		}
+	for (passed = 0; !stopped() && (!seconds || passed < seconds); passed++)
+		sleep(1);
+}
+
+static int show_measured(const struct request *request, const struct latencies *latencies)
+{
+	int ret;
+
+	for (;;) {
+		measure(request->seconds);
+		ret = show_once(request->mountpoint, latencies);
+		if (ret || stopped())
+			return ret;
+		out_flush();
+		p_text("\n");
+		fflush(stdout);
 	}
-	if (*metrics && (*seconds || settings.json))
+}
+
+static int do_latency(const struct request *request)
+{
+	struct latencies *latencies;
+	int ret;
+
+	stop_on_signals();
+	latencies = latencies_open(request->mountpoint);
+	if (!latencies)
+		return FAILED;
+	if (request->metrics) {
+		measure(request->seconds);
+		ret = prometheus(request->mountpoint, latencies);
+	} else {
+		ret = show_measured(request, latencies);
+	}
+	latencies_close(latencies);
+	return ret;
+}
+
+static int parse_seconds(struct args *args, __u32 *seconds)
+{
+	const char *word = args_need(args, "SECS");
+
+	if (!word)
+		return USAGE;
+	return parse_u32(word, seconds) && *seconds ? DONE :
+	       p_usage("'%s' is no number of seconds", word);
+}
+
+static int parse_word(const char *word, struct args *args, struct request *request)
+{
+	if (!strcmp(word, "--prometheus"))
+		request->metrics = true;
+	else if (!strcmp(word, "--latency"))
+		request->latency = true;
+	else if (!strcmp(word, "-i"))
+		return parse_seconds(args, &request->seconds);
+	else if (*word == '-')
+		return p_usage("stat has no option '%s'", word);
+	else if (request->mountpoint)
+		return p_usage("'%s' is one word too many", word);
+	else
+		request->mountpoint = word;
+	return DONE;
+}
+
+static int check(const struct request *request)
+{
+	if (request->metrics && (settings.json || (request->seconds && !request->latency)))
 		return p_usage("--prometheus goes neither with -i nor with JSON");
-	if (!*metrics && !*mountpoint)
+	if (request->metrics && request->latency && !request->seconds)
+		return p_usage("with --prometheus, -i SECS says how long --latency measures");
+	if (!request->mountpoint && (request->latency || !request->metrics))
 		return p_usage("MOUNTPOINT is missing");
 	return DONE;
 }
 
 int do_stat(struct args *args)
 {
-	const char *mountpoint = NULL;
-	bool metrics = false;
-	__u32 seconds = 0;
-	int ret;
+	struct request request = {};
+	const char *word;
+	int ret = DONE;
 
-	ret = parse(args, &mountpoint, &metrics, &seconds);
+	while (!ret && (word = args_next(args)))
+		ret = parse_word(word, args, &request);
+	if (!ret)
+		ret = check(&request);
 	if (ret)
 		return ret;
-	if (metrics)
-		return prometheus(mountpoint);
-	return seconds ? show_again(mountpoint, seconds) : show_once(mountpoint);
+	if (request.latency)
+		return do_latency(&request);
+	if (request.metrics)
+		return prometheus(request.mountpoint, NULL);
+	return request.seconds ? show_again(request.mountpoint, request.seconds) :
+				 show_once(request.mountpoint, NULL);
 }

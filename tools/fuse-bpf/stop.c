@@ -15,16 +15,29 @@ static void ask_to_stop(int signal)
 	stop_asked = 1;
 }
 
-/* stop_on_signals - SIGINT and SIGTERM end what waits, and stopped() says so */
+/* stop_on_signals - SIGINT, SIGTERM and SIGHUP end what waits, and stopped() says so */
 void stop_on_signals(void)
 {
 	const struct sigaction action = { .sa_handler = ask_to_stop };
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	/* What nohup(1) started goes on when the terminal is gone */
+	if (signal(SIGHUP, SIG_IGN) != SIG_IGN)
+		sigaction(SIGHUP, &action, NULL);
 }
 
 bool stopped(void)
 {
 	return stop_asked;
+}
+
+/* check_stopped - DONE, or FAILED after reporting that what is not yet in force is not to be */
+int check_stopped(void)
+{
+	if (!stopped())
+		return DONE;
+	reason_clear();
+	p_err(0, "interrupted, and nothing was changed");
+	return FAILED;
 }

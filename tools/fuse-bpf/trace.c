@@ -82,16 +82,13 @@ static int parse_verdict(struct args *args, __u32 *verdicts)
 
 static int parse_opcode(struct args *args, __u32 *opcode)
 {
-	const char *word = args_need(args, "OPCODE"), *name;
+	const char *word = args_need(args, "OPCODE");
 
 	if (!word)
 		return USAGE;
-	for (*opcode = 1; *opcode < 64; ++*opcode) {
-		name = fuse_bpf_opcode_name(*opcode);
-		if (name && !strcasecmp(name, word))
-			return DONE;
-	}
-	return p_usage("there is no opcode '%s'; 'fuse-bpf feature' lists those of filters", word);
+	*opcode = decision_opcode_find(word);
+	return *opcode ? DONE :
+	       p_usage("there is no opcode '%s'; 'fuse-bpf feature' lists those of filters", word);
 }
 
 static int parse_number(struct args *args, const char *what, __u32 *number)
