@@ -27,7 +27,7 @@ static struct options {
 	const char *log;
 	unsigned int ops;
 	unsigned long long seed;
-	int lie;
+	unsigned int how;
 	struct power power;
 } opt = { .kind = "native", .ops = 300, .power = { .tree = "tree", .points = 10 } };
 
@@ -37,6 +37,7 @@ static const struct option options[] = {
 	{ "seed", required_argument, NULL, 's' },
 	{ "ops", required_argument, NULL, 'n' },	/* of each worker, 0: for ever */
 	{ "lie", no_argument, NULL, 'l' },		/* do not sync, and say one did */
+	{ "buffered", no_argument, NULL, 'B' },		/* no O_DIRECT */
 	{ "mark", required_argument, NULL, 'm' },	/* report to this log-writes device */
 	{ "log", required_argument, NULL, 'L' },	/* of reports, or of the device */
 	{ "image", required_argument, NULL, 'i' },
@@ -66,7 +67,8 @@ static void option(int which)
 	case 'b': opt.back = optarg; break;
 	case 's': opt.seed = number(optarg); break;
 	case 'n': opt.ops = number(optarg); break;
-	case 'l': opt.lie = true; break;
+	case 'l': opt.how |= WORK_LIE; break;
+	case 'B': opt.how |= WORK_BUFFERED; break;
 	case 'm': opt.mark = optarg; break;
 	case 'L': opt.log = optarg; break;
 	case 'i': opt.power.image = optarg; break;
@@ -121,6 +123,17 @@ static int mount_kind(struct filter *filter, int *dir)
 	return strcmp(opt.kind, "filter") ? 0 : attach_filter(filter, *dir);
 }
 
+/* Without a crash, all is as it was left; natively too, as the caches are the backing's. */
+static int check_end(const char *at)
+{
+	struct promises promises[NR_WORKERS];
+	int i;
+
+	for (i = 0; i < NR_WORKERS; i++)
+		promises[i] = (struct promises){ .done = opt.ops, .all = opt.ops };
+	return check(at, opt.seed, promises) || check(opt.back, opt.seed, promises) ? -EIO : 0;
+}
+
 static int do_work(void)
 {
 	bool native = !strcmp(opt.kind, "native");
@@ -131,8 +144,10 @@ static int do_work(void)
 		err = mount_kind(&filter, &dir);
 	if (err)
 		errx(1, "no mount to crash: %s", strerror(-err));
-	err = work(native ? opt.back : MOUNTED, opt.back, opt.seed, opt.ops, opt.lie,
+	err = work(native ? opt.back : MOUNTED, opt.back, opt.seed, opt.ops, opt.how,
 		   opt.mark ? mark : print);
+	if (!err && opt.ops)
+		err = check_end(native ? opt.back : MOUNTED);
 	if (native)
 		return err;
 	filter_destroy(&filter);

@@ -186,19 +186,22 @@ uid_t worker_uid(unsigned int worker);
 
 /* work.c */
 
+#define WORK_LIE	(1U << 0) /* do not sync, and report that all was promised */
+#define WORK_BUFFERED	(1U << 1) /* without O_DIRECT */
+
 /**
  * work - make the trees, and change them
  * @at: directory of the trees, empty
  * @back: the same, natively
  * @seed: of the programs
  * @ops: operations of each worker, 0: until the end of the world
- * @lie: promises are not kept: no sync is done, and all are reported
+ * @how: WORK_*
  * @report: tell it how far a worker has come
  *
  * Return: 0, or -EIO if an operation failed, which is told on the error output
  */
-int work(const char *at, const char *back, uint64_t seed, unsigned int ops, bool lie,
-	 void (*report)(const char *line));
+int work(const char *at, const char *back, uint64_t seed, unsigned int ops,
+	 unsigned int how, void (*report)(const char *line));
 
 /* check.c */
 

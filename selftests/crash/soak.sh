@@ -16,7 +16,7 @@ go() {
 	seed=$((seed + 1))
 	out=$(selftests/crash/power.sh "$1" $seed $((200 + seed % 800)) 40 2>&1)
 	[ $? -lt 2 ] || status=1
-	echo "# $1, seed $seed: ${out: -1000}"
+	tail -n 10 <<<"$out" | sed "s/^/# $1, seed $seed: /"
 	[[ $out =~ $number\ cuts,\ $number\ bad$ ]] || return
 	runs=$((runs + 1))
 	cuts=$((cuts + BASH_REMATCH[1]))

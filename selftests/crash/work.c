@@ -23,13 +23,13 @@
  * struct worker - a worker
  * @m: its tree as it is
  * @dir: its directory
- * @lie: do not sync
+ * @how: WORK_*
  * @buf: aligned as for O_DIRECT
  */
 struct worker {
 	struct model m;
 	int dir;
-	bool lie;
+	unsigned int how;
 	char *buf;
 };
 
@@ -81,12 +81,14 @@ static int do_write(const struct worker *w, const struct op *op)
 		[BY_RWF_SYNC] = RWF_SYNC,
 		[BY_RWF_DSYNC] = RWF_DSYNC,
 	};
-	bool sync = op->kind == OP_WRITE_SYNC && !w->lie;
-	int fd = open_file(w, op, O_WRONLY | (sync ? open_flags[op->way] : 0));
+	bool sync = op->kind == OP_WRITE_SYNC && !(w->how & WORK_LIE);
+	bool direct = op->way == BY_O_DIRECT && !(w->how & WORK_BUFFERED);
+	enum sync_way way = op->way == BY_O_DIRECT && !direct ? BY_O_DSYNC : op->way;
+	int fd = open_file(w, op, O_WRONLY | (sync ? open_flags[way] : 0));
 
 	if (fd < 0)
 		return fd;
-	return finish(fd, write_blocks(w, op, fd, sync ? write_flags[op->way] : 0));
+	return finish(fd, write_blocks(w, op, fd, sync ? write_flags[way] : 0));
 }
 
 static int do_mapped(const struct worker *w, const struct op *op)
@@ -102,7 +104,7 @@ static int do_mapped(const struct worker *w, const struct op *op)
 	if (map == MAP_FAILED)
 		return finish(fd, -errno);
 	memcpy(map + op->first * BLOCK, iov.iov_base, iov.iov_len);
-	if (op->kind == OP_MSYNC && !w->lie)
+	if (op->kind == OP_MSYNC && !(w->how & WORK_LIE))
 		err = RES(msync(map, NR_BLOCKS * BLOCK, MS_SYNC));
 	munmap(map, NR_BLOCKS * BLOCK);
 	return finish(fd, err);
@@ -130,7 +132,7 @@ static int do_sync(const struct worker *w, const struct op *op)
 	char dir[2] = { 'a' + dir_of(op->name) };
 	int fd, err;
 
-	if (w->lie)
+	if (w->how & WORK_LIE)
 		return 0;
 	if (op->kind == OP_FSYNC_DIR || op->kind == OP_SYNCFS)
 		fd = open_at(w, dir, O_RDONLY | O_DIRECTORY, 0);
@@ -261,9 +263,9 @@ static int run_worker(struct worker *w, unsigned int ops, void (*report)(const c
 
 /* Files are the user's; the privileges that reporting may need stay. */
 static pid_t start_worker(const char *at, uint64_t seed, unsigned int which, unsigned int ops,
-			  bool lie, void (*report)(const char *line))
+			  unsigned int how, void (*report)(const char *line))
 {
-	struct worker w = { .lie = lie };
+	struct worker w = { .how = how };
 	pid_t pid = fork();
 
 	if (pid)
@@ -303,8 +305,8 @@ static int make_trees(const char *back)
 	return err;
 }
 
-int work(const char *at, const char *back, uint64_t seed, unsigned int ops, bool lie,
-	 void (*report)(const char *line))
+int work(const char *at, const char *back, uint64_t seed, unsigned int ops,
+	 unsigned int how, void (*report)(const char *line))
 {
 	pid_t pids[NR_WORKERS];
 	int i, status, err;
@@ -321,7 +323,7 @@ int work(const char *at, const char *back, uint64_t seed, unsigned int ops, bool
 	}
 	report("working");
 	for (i = 0; i < NR_WORKERS; i++)
-		pids[i] = start_worker(at, seed, i, ops, lie, report);
+		pids[i] = start_worker(at, seed, i, ops, how, report);
 	for (i = 0; i < NR_WORKERS; i++) {
 		if (waitpid(pids[i], &status, 0) < 0 || status)
 			err = -EIO;
