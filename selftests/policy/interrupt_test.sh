@@ -83,7 +83,7 @@ mounting() {
 loading() {
 	local micro i said=0
 
-	printf 'rules = ( { names = "file"; action = "hide"; } );' >"$TOP/other.conf"
+	printf 'rules = ( { names = "file"; action = "hide"; ops = "lookup"; } );' >"$TOP/other.conf"
 	ok mount "$BACK" "$VIEW" policy "$TOP/policy.conf" || return
 	taking policy load "$VIEW" "$TOP/policy.conf" && in_force || return
 	for ((i = 1; i <= POINTS; i++)); do
@@ -125,9 +125,9 @@ bad_policies() {
 	ends within|{ names = "[a"; action = "hide"; }
 	never decides|{ names = "a"; action = "hide"; }, { names = "a"; action = "allow"; ops = ["lookup", "list", "create"]; }
 	has no rules|
-	cannot find the file missing|{ file = "missing"; action = "hide"; }
-	missing|{ names = "a"; action = "hide"; }, { under = "missing"; action = "read-only"; }
-	file|{ names = "a"; action = "hide"; }, { under = "file"; action = "read-only"; }
+	cannot find the file missing|{ file = "missing"; action = "hide"; ops = "lookup"; }
+	missing|{ names = "a"; action = "hide"; ops = "lookup"; }, { under = "missing"; action = "deny"; ops = "CREATE"; }
+	file|{ names = "a"; action = "hide"; ops = "lookup"; }, { under = "file"; action = "deny"; ops = "CREATE"; }
 	there is no cgroup|{ names = "a"; action = "hide"; cgroup = "nowhere"; }
 	END
 	mount_fails 1 "No such file" "$BACK" "$VIEW" policy "$TOP/none" || return
@@ -182,7 +182,9 @@ no_btf() {
 
 mkdir -p "$VIEW" "$BACK/dir"
 touch "$BACK/.env" "$BACK/file"
-printf 'rules = ( { names = [".env", "*.pem"]; action = "hide"; }, { under = "dir"; action = "read-only"; } );' \
+# For few requests, as it is the programs that take time to load
+printf 'rules = ( { names = [".env", "*.pem"]; action = "hide"; ops = "lookup"; },
+	{ under = "dir"; action = "deny"; ops = "CREATE"; } );' \
 	>"$TOP/policy.conf"
 mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
 run policy.interrupt.mounting mounting

@@ -27,8 +27,8 @@ write_policy() {
 		exact = [f"{word}{i:05}" for i in range(names)]
 		globs = [f"{word}{i:02}-*[{i % 10}]?.p" for i in range(40)]
 		print("rules = (\n{ names = [" + ",\n".join(f'"{n}"' for n in exact + globs) + "];")
-		print(f'action = "deny"; error = "{errno}"; }},')
-		print('{ names = "both"; action = "hide"; } );')
+		print(f'action = "deny"; error = "{errno}"; ops = "lookup"; }},')
+		print('{ names = "both"; action = "hide"; ops = "lookup"; } );')
 	END
 }
 
@@ -122,8 +122,8 @@ calls_of_mount() {
 constant_time() {
 	local total
 
-	printf 'rules = ( { names = ["*.pem", "id_rsa*", ".env"]; action = "hide"; },
-		{ under = "dir"; action = "read-only"; } );' >"$TOP/small.conf"
+	printf 'rules = ( { names = ["*.pem", "id_rsa*", ".env"]; action = "hide"; ops = "lookup"; },
+		{ under = "dir"; action = "deny"; ops = "CREATE"; } );' >"$TOP/small.conf"
 	ok umount "$VIEW" && mkdir -p "$SMALL/dir" "$BACK/dir" && touch "$SMALL"/{0..9} || return
 	python3 -c '
 import os, sys

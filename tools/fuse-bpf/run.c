@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +124,13 @@ static int parse(struct args *args, struct plan *plan)
 	return p_usage("run: the daemon needs {} in the place of its mount point");
 }
 
+static bool is_ignored(int signal)
+{
+	struct sigaction action;
+
+	return !sigaction(signal, NULL, &action) && action.sa_handler == SIG_IGN;
+}
+
 int do_run(struct args *args)
 {
 	struct plan plan = { .opts.sz = sizeof(plan.opts) };
@@ -134,7 +142,9 @@ int do_run(struct args *args)
 		return USAGE;
 	plan.opts.flags = FUSE_BPF_MOUNT_PLAIN;
 	ret = parse(args, &plan);
-	stop_on_signals();
+	/* What this process ignores, the daemon that takes its place is to ignore too */
+	if (!is_ignored(SIGINT) && !is_ignored(SIGTERM))
+		stop_on_signals();
 	if (!ret)
 		ret = mount_and_run(&plan, args);
 	for (i = 0; i < plan.nr; i++)
