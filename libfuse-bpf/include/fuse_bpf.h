@@ -869,6 +869,8 @@ int fuse_bpf_recv_connection(int sock, int *device_fd, int *state_fd);
  * @ready: called before the filter is there and the mount can be seen, with its root
  *	directory, from which it may read; NULL: nobody. A negative errno undoes the mount,
  *	and is returned. What needs the daemon waits for ever then, as it does not run yet
+ * @keep: name under which the service manager keeps the connection, so that the next
+ *	daemon takes it over; NULL: it ends with this one
  */
 struct fuse_bpf_serve_opts {
 	size_t sz;
@@ -886,6 +888,7 @@ struct fuse_bpf_serve_opts {
 	size_t ops_size;
 	void *arg;
 	int (*ready)(int root_fd, void *arg);
+	const char *keep;
 };
 
 /**
@@ -903,9 +906,29 @@ struct fuse_bpf_serve_opts {
  * every name is refused with EACCES, until it is unmounted, and -EKEYREJECTED is
  * returned then.
  *
- * Return: 0 it was unmounted, or ended by a signal, when it unmounts itself;
- * -EOPNOTSUPP there are handlers, and the kernel asks no daemon; the errnos of
- * fuse_bpf_mount(), fuse_bpf_filter_attach() and fuse_bpf_session_new()
+ * With @opts->keep, the descriptors of the connection go to the service manager, see
+ * fuse_bpf_fdstore_put(); if there is none, a line says so, and nothing is kept. A signal
+ * then ends the daemon and not the mount. When the manager starts the next one, this
+ * function takes over what it finds under the name, in the place of mounting:
+ *
+ * - @backing must be the same directory. @mountpoint, the options about the mount, and
+ *   @opts->ready do not count, as the mount is there.
+ * - The filter and handlers are those that the new daemon brings. From the end of the old
+ *   one until they are attached, what its filter has callbacks for, with the one that asks
+ *   for @handlers everything, is refused with EIO; requests that had been sent to the
+ *   daemon wait for the new one.
+ * - @opts->ops must answer INIT as before, else -EPROTO; and know the node ids that were
+ *   given out before. Without @opts->ops, the library knows them, if the file system has
+ *   handles and this process may open them (CAP_DAC_READ_SEARCH); else those nodes are
+ *   ESTALE until they are looked up again.
+ * - If the daemon before is still there, -EBUSY, and it goes on.
+ *
+ * After an error, what is kept stays, and so does the mount, for the next attempt.
+ *
+ * Return: 0 it was unmounted, or ended by a signal, when it unmounts itself unless it is
+ * kept; -EOPNOTSUPP there are handlers, and the kernel asks no daemon; -EBUSY, -EPROTO see
+ * above; -EINVAL also: what is kept is of another directory; -ENODATA it is not complete;
+ * the errnos of fuse_bpf_mount(), fuse_bpf_filter_attach() and fuse_bpf_session_new()
  */
 int fuse_bpf_serve(const char *backing, const char *mountpoint,
 		   const struct fuse_bpf_serve_opts *opts);

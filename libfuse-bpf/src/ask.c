@@ -38,7 +38,7 @@ struct job {
  * struct fuse_bpf_asker - who answers
  * @handlers: table
  * @arg: for handlers
- * @node_fd: finds the descriptors of nodes, NULL: there are none
+ * @node_fd: opens nodes, NULL: nobody does
  * @node_arg: for @node_fd
  * @nr_threads: elements in @threads, 0: whoever reads the device
  * @lock: of what follows
@@ -174,6 +174,7 @@ static int decide(const struct fuse_bpf_asker *asker, const unsigned char *reque
 	const struct fuse_bpf_handler *handler;
 	struct fuse_bpf_ask ask;
 	fuse_bpf_ask_fn fn;
+	int verdict;
 
 	if (parse(request, len, &ask)) {
 		fuse_bpf_log("the kernel asks in a way that this library does not know");
@@ -182,10 +183,15 @@ static int decide(const struct fuse_bpf_asker *asker, const unsigned char *reque
 	handler = find_handler(asker->handlers, ask.opcode);
 	if (!handler || ask.phase > FUSE_BPF_ASK_POST)
 		return -EIO;
+	fn = ask.phase == FUSE_BPF_ASK_PRE ? handler->pre : handler->post;
+	if (!fn)
+		return -EIO;
 	if (asker->node_fd)
 		ask.node_fd = asker->node_fd(asker->node_arg, ask.nodeid);
-	fn = ask.phase == FUSE_BPF_ASK_PRE ? handler->pre : handler->post;
-	return fn ? check_verdict(fn(&ask, asker->arg), ask.phase) : -EIO;
+	verdict = fn(&ask, asker->arg);
+	if (asker->node_fd && ask.node_fd >= 0)
+		close(ask.node_fd);
+	return check_verdict(verdict, ask.phase);
 }
 
 static uint64_t unique_of(const void *request)

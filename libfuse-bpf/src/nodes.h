@@ -15,13 +15,7 @@ extern const struct fuse_lowlevel_ops fuse_bpf_node_ops;
 /* The operations of a mount that refuses everything */
 extern const struct fuse_lowlevel_ops fuse_bpf_closed_ops;
 
-struct fuse_bpf_nodes;
-
-/* Node 1 is the directory @fd, which stays the caller's. NULL: no memory. */
-struct fuse_bpf_nodes *fuse_bpf_nodes_new(int fd);
-void fuse_bpf_nodes_free(struct fuse_bpf_nodes *nodes);
-
-/* O_PATH descriptor of a node that the kernel has named, good as long as it does */
-int fuse_bpf_nodes_fd(void *nodes, uint64_t nodeid);
+/* O_PATH descriptor of a node of a struct fuse_bpf_table, to be closed; -1: there is none */
+int fuse_bpf_nodes_fd(void *table, uint64_t nodeid);
 
 #endif

@@ -17,8 +17,10 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "kept.h"
 #include "nodes.h"
 #include "session.h"
+#include "table.h"
 
 #define SERVE_FLAGS (FUSE_BPF_SERVE_CLOSED | FUSE_BPF_SERVE_MULTITHREAD | FUSE_BPF_SERVE_SIGNALS)
 #define MOUNT_FLAGS (FUSE_BPF_MOUNT_ALLOW_OTHER | FUSE_BPF_MOUNT_DEFAULT_PERMISSIONS)
@@ -39,7 +41,8 @@
  * @mount_fd: the mount, not in the file tree before all is ready
  * @device_fd: its device; the session's once there is one
  * @backing_fd: the directory
- * @nodes: names that the kernel has told us, unless the caller serves them
+ * @kept: what the next daemon gets, or what we got from the one before
+ * @table: what the kernel knows by its node ids, unless the caller serves them
  * @se: session of libfuse
  * @session: what is added to it
  * @filter_failed: it is the filter that there is an error about
@@ -51,7 +54,8 @@ struct server {
 	int mount_fd;
 	int device_fd;
 	int backing_fd;
-	struct fuse_bpf_nodes *nodes;
+	struct fuse_bpf_kept kept;
+	struct fuse_bpf_table *table;
 	struct fuse_session *se;
 	struct fuse_bpf_session *session;
 	bool filter_failed;
@@ -62,7 +66,9 @@ static int new_session(struct server *server, const struct fuse_lowlevel_ops *op
 		       void *data)
 {
 	FUSE_BPF_OPTS(fuse_bpf_session_opts, opts, .handlers = server->opts.handlers,
-		      .arg = server->opts.arg, .ask_threads = server->opts.ask_threads);
+		      .arg = server->opts.arg, .ask_threads = server->opts.ask_threads,
+		      .state_fd = server->kept.state > 0 ? server->kept.state : 0,
+		      .flags = server->kept.taken ? FUSE_BPF_SESSION_TAKE_OVER : 0);
 	char *argv[] = { "fuse_bpf_serve", NULL };
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
 	int err;
@@ -84,12 +90,12 @@ static int open_session(struct server *server)
 	if (server->opts.ops)
 		return new_session(server, server->opts.ops, server->opts.ops_size,
 				   server->opts.arg);
-	server->nodes = fuse_bpf_nodes_new(server->backing_fd);
-	if (!server->nodes)
-		return -ENOMEM;
-	err = new_session(server, &fuse_bpf_node_ops, sizeof(fuse_bpf_node_ops), server->nodes);
+	err = fuse_bpf_table_new(&server->table, server->backing_fd, server->kept.nodes);
 	if (!err)
-		fuse_bpf_session_resolve(server->session, fuse_bpf_nodes_fd, server->nodes);
+		err = new_session(server, &fuse_bpf_node_ops, sizeof(fuse_bpf_node_ops),
+				  server->table);
+	if (!err)
+		fuse_bpf_session_resolve(server->session, fuse_bpf_nodes_fd, server->table);
 	return err;
 }
 
@@ -108,7 +114,10 @@ static int loop(struct server *server)
 	return ret;
 }
 
-/* A signal ends the loop with its number, and then the mount, which we have made. */
+/*
+ * A signal ends the loop with its number, and then the mount, which we have made, unless the
+ * next daemon is to go on with it.
+ */
 static int run(struct server *server)
 {
 	const bool signals = server->opts.flags & FUSE_BPF_SERVE_SIGNALS;
@@ -119,8 +128,10 @@ static int run(struct server *server)
 	ret = loop(server);
 	if (signals)
 		fuse_remove_signal_handlers(server->se);
-	if (ret)
+	if (ret && !server->opts.keep)
 		umount2(server->mountpoint, MNT_DETACH);
+	if (!ret && server->opts.keep)
+		fuse_bpf_kept_remove(server->opts.keep);
 	return ret < 0 ? ret : 0;
 }
 
@@ -152,8 +163,9 @@ static void end(struct server *server)
 	server->session = NULL;
 	server->se = NULL;
 	close_fd(&server->device_fd);
-	fuse_bpf_nodes_free(server->nodes);
-	server->nodes = NULL;
+	fuse_bpf_table_free(server->table);
+	server->table = NULL;
+	fuse_bpf_kept_close(&server->kept);
 }
 
 /* The root of a mount that nobody sees yet. Its daemon is not asked: it is backed. */
@@ -183,12 +195,29 @@ static int call_ready(const struct server *server)
  * By the device, not by a directory: with the filter there, all that this process does with
  * the mount may be asked about, even to close it, and nobody answers yet.
  */
-static int attach_filter(struct server *server, struct fuse_bpf_filter *filter)
+static int attach_filter(struct server *server, struct fuse_bpf_filter *filter, __u32 *id)
 {
-	int err = filter ? fuse_bpf_filter_attach(filter, server->device_fd, NULL, NULL) : 0;
+	int err = filter ? fuse_bpf_filter_attach(filter, server->device_fd, id, NULL) : 0;
 
 	server->filter_failed = err;
 	return err;
+}
+
+/* The filter of the daemon before, which is gone, has refused everything until now. */
+static int replace_filter(struct server *server, struct fuse_bpf_filter *filter)
+{
+	const int state = server->kept.state;
+	__u32 old = 0, id = 0;
+	int err = state < 0 ? 0 : fuse_bpf_state_get_filter(state, &old);
+
+	if (!err)
+		err = attach_filter(server, filter, &id);
+	if (!err && state >= 0)
+		err = fuse_bpf_state_set_filter(state, id);
+	if (err || !old)
+		return err;
+	err = fuse_bpf_detach(server->device_fd, old);
+	return err == -ENOENT ? 0 : err;
 }
 
 /* An older kernel takes the wish to ask for no verdict at all, and refuses everything. */
@@ -211,10 +240,10 @@ static int prepare(struct server *server, struct fuse_bpf_filter *filter)
 {
 	int err = check_asks(server);
 
-	if (!err)
+	if (!err && !server->kept.taken)
 		err = call_ready(server);
 	if (!err)
-		err = attach_filter(server, filter);
+		err = replace_filter(server, filter);
 	return err ? err : open_session(server);
 }
 
@@ -232,15 +261,51 @@ static int make_mount(struct server *server, const char *backing, bool plain)
 	return server->mount_fd < 0 ? server->mount_fd : 0;
 }
 
+/* Before the mount can be seen, so that nobody finds one that nobody could take over. */
+static int keep(struct server *server)
+{
+	int err;
+
+	if (!server->opts.keep)
+		return 0;
+	server->kept.nodes = server->table ? fuse_bpf_table_fd(server->table) : -1;
+	err = fuse_bpf_kept_put(&server->kept, server->opts.keep,
+				fuse_session_fd(server->se));
+	server->kept.nodes = -1;
+	if (err != -ENOENT)
+		return err;
+	fuse_bpf_log("there is no service manager: the mount ends with this daemon");
+	server->opts.keep = NULL;
+	return 0;
+}
+
+static int open_connection(struct server *server, const char *backing)
+{
+	int err;
+
+	if (server->kept.taken) {
+		server->device_fd = server->kept.device;
+		server->kept.device = -1;
+		return 0;
+	}
+	err = make_mount(server, backing, false);
+	if (!err && server->opts.keep)
+		err = fuse_bpf_kept_new(&server->kept);
+	return err;
+}
+
 static int serve_open(struct server *server, const char *backing, struct fuse_bpf_filter *filter)
 {
 	int err;
 
-	err = make_mount(server, backing, false);
+	err = open_connection(server, backing);
 	if (!err)
 		err = prepare(server, filter);
-	if (!err)
-		err = show_mount(server);
+	if (!err && !server->kept.taken) {
+		err = keep(server);
+		if (!err)
+			err = show_mount(server);
+	}
 	if (!err) {
 		close_fd(&server->mount_fd);
 		err = run(server);
@@ -256,6 +321,7 @@ static int serve_closed(struct server *server, const char *backing)
 
 	fuse_bpf_log("the filter of %s fails: everything is refused", server->mountpoint);
 	server->opts.handlers = NULL;
+	server->opts.keep = NULL;
 	err = make_mount(server, backing, true);
 	if (!err)
 		err = new_session(server, &fuse_bpf_closed_ops, sizeof(fuse_bpf_closed_ops), NULL);
@@ -375,12 +441,19 @@ static void choose_filter(struct server *server)
 static int serve(struct server *server, const char *backing)
 {
 	struct fuse_bpf_filter *filter = NULL;
+	bool taken;
 	int err;
 
+	err = server->opts.keep ? fuse_bpf_kept_get(&server->kept, server->opts.keep) : 0;
+	if (err)
+		return err;
+	taken = server->kept.taken;
 	err = open_filter(server, &filter);
 	if (!err)
 		err = serve_open(server, backing, filter);
-	if (server->filter_failed && server->opts.flags & FUSE_BPF_SERVE_CLOSED)
+	fuse_bpf_kept_close(&server->kept);
+	/* What is taken over is closed by the filter of the daemon before, which is gone */
+	if (server->filter_failed && server->opts.flags & FUSE_BPF_SERVE_CLOSED && !taken)
 		err = serve_closed(server, backing);
 	if (filter != server->opts.filter)
 		fuse_bpf_filter_free(filter);
@@ -403,7 +476,12 @@ static int check_serve_opts(const struct fuse_bpf_serve_opts *opts)
 FUSE_BPF_API int fuse_bpf_serve(const char *backing, const char *mountpoint,
 				const struct fuse_bpf_serve_opts *user_opts)
 {
-	struct server server = { .mountpoint = mountpoint, .mount_fd = -1, .device_fd = -1 };
+	struct server server = {
+		.mountpoint = mountpoint,
+		.mount_fd = -1,
+		.device_fd = -1,
+		.kept = FUSE_BPF_KEPT_NONE,
+	};
 	int err;
 
 	err = fuse_bpf_copy_opts(&server.opts, sizeof(server.opts), user_opts);

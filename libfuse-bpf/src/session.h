@@ -23,8 +23,8 @@ int fuse_bpf_asker_new(struct fuse_bpf_asker **asker, const struct fuse_bpf_hand
 		       void *arg, unsigned int threads);
 
 /*
- * Who knows the descriptor of a node, -1: nobody does. To be set before there are requests.
- * It may be called by several threads.
+ * Who opens a node, as a descriptor that is closed when the handler has returned, -1: nobody
+ * does. To be set before there are requests. It may be called by several threads.
  */
 typedef int (*fuse_bpf_node_fd_fn)(void *arg, uint64_t nodeid);
 void fuse_bpf_asker_resolve(struct fuse_bpf_asker *asker, fuse_bpf_node_fd_fn fn, void *arg);
@@ -58,6 +58,10 @@ struct fuse_bpf_state {
 	unsigned char in[FUSE_BPF_INIT_MAX];
 	unsigned char out[FUSE_BPF_INIT_MAX];
 };
+
+/* The attachment of a filter that a daemon has made, for the next one to undo; 0: none */
+int fuse_bpf_state_set_filter(int fd, uint32_t id);
+int fuse_bpf_state_get_filter(int fd, uint32_t *id);
 
 int fuse_bpf_state_read(int fd, struct fuse_bpf_state *state);
 int fuse_bpf_state_write(int fd, struct fuse_bpf_state *state);

@@ -49,7 +49,7 @@ int fuse_bpf_state_read(int fd, struct fuse_bpf_state *state)
 
 	if (len < 0)
 		return -errno;
-	if (!len) {
+	if (!len || (len == sizeof(*state) && !*state->magic)) {
 		fuse_bpf_log("the daemon before has left no state: it has seen no INIT");
 		return -ENODATA;
 	}
@@ -70,4 +70,21 @@ int fuse_bpf_state_write(int fd, struct fuse_bpf_state *state)
 		return 0;
 	fuse_bpf_log("cannot write down the state for the next daemon: %s", strerror(errno));
 	return -EIO;
+}
+
+/* Behind the state, which is written at another time */
+#define FILTER_AT sizeof(struct fuse_bpf_state)
+
+int fuse_bpf_state_set_filter(int fd, uint32_t id)
+{
+	return pwrite(fd, &id, sizeof(id), FILTER_AT) == sizeof(id) ? 0 : -EIO;
+}
+
+int fuse_bpf_state_get_filter(int fd, uint32_t *id)
+{
+	ssize_t len = pread(fd, id, sizeof(*id), FILTER_AT);
+
+	if (len != sizeof(*id))
+		*id = 0;
+	return len < 0 ? -errno : 0;
 }

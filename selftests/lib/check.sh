@@ -180,7 +180,8 @@ done
 check "example of the documentation" example_builds
 check "filter of the documentation" guide_compiles
 check "build with sanitizers" build_sanitized
-for test in options session; do
+check "a million nodes" env TEST_SCALE=1000 "$OUT/lib/table_test"
+for test in options session table; do
 	check "$test with ASan and UBSan" sanitized $test
 	check "$test under valgrind" under_valgrind $test
 done
