@@ -55,6 +55,7 @@
 #define DATA_SIZE (16 << 20)	/* of DIR/data */
 #define DIRECT_ALIGN 4096
 #define BATCH_FIXED 256		/* operations in a batch with -b */
+#define BATCH_REPEATED 16	/* with -p: what comes before and after takes turns with them */
 
 /**
  * struct column - a directory under test
@@ -600,7 +601,7 @@ static void count_row(const struct row *row, struct column *c, const char *paths
 
 static void repeat_row(const struct row *row, struct column *c)
 {
-	unsigned int n = clamp_batch(row, BATCH_FIXED);
+	unsigned int n = clamp_batch(row, BATCH_REPEATED);
 
 	run_batch(row, c, n);
 	printf("%#lx\n", (unsigned long)row->op);
