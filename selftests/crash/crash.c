@@ -37,7 +37,6 @@ static const struct option options[] = {
 	{ "seed", required_argument, NULL, 's' },
 	{ "ops", required_argument, NULL, 'n' },	/* of each worker, 0: for ever */
 	{ "lie", no_argument, NULL, 'l' },		/* do not sync, and say one did */
-	{ "buffered", no_argument, NULL, 'B' },		/* no O_DIRECT */
 	{ "mark", required_argument, NULL, 'm' },	/* report to this log-writes device */
 	{ "log", required_argument, NULL, 'L' },	/* of reports, or of the device */
 	{ "image", required_argument, NULL, 'i' },
@@ -68,7 +67,6 @@ static void option(int which)
 	case 's': opt.seed = number(optarg); break;
 	case 'n': opt.ops = number(optarg); break;
 	case 'l': opt.how |= WORK_LIE; break;
-	case 'B': opt.how |= WORK_BUFFERED; break;
 	case 'm': opt.mark = optarg; break;
 	case 'L': opt.log = optarg; break;
 	case 'i': opt.power.image = optarg; break;

@@ -58,7 +58,7 @@ enum sync_way {
 	BY_RWF_DSYNC,
 	BY_O_SYNC,
 	BY_O_DSYNC,
-	BY_O_DIRECT,		/* and O_DSYNC */
+	BY_O_DIRECT,		/* and O_SYNC */
 	NR_SYNC_WAYS,
 };
 
@@ -187,7 +187,6 @@ uid_t worker_uid(unsigned int worker);
 /* work.c */
 
 #define WORK_LIE	(1U << 0) /* do not sync, and report that all was promised */
-#define WORK_BUFFERED	(1U << 1) /* without O_DIRECT */
 
 /**
  * work - make the trees, and change them

@@ -26,9 +26,9 @@ check() {
 
 echo "TAP version 13"
 echo "1..5"
-check 'natively' 0 native 1 200 6 --buffered
-check 'by a backed mount' 0 backed 2 300 12 --buffered
-check 'by a mount with a filter' 0 filter 3 300 12 --buffered
+check 'natively' 0 native 1 200 6
+check 'by a backed mount' 0 backed 2 300 12
+check 'by a mount with a filter' 0 filter 3 300 12
 check 'nothing synced natively is found' 1 native 4 150 3 --lie
 check 'nothing synced by a mount is found' 1 backed 5 150 3 --lie
 exit $failed

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# power.sh KIND SEED OPS CUTS [--lie] [--buffered]: workers change trees on ext4, natively, by a backed
+# power.sh KIND SEED OPS CUTS [--lie]: workers change trees on ext4, natively, by a backed
 # mount or by one with a filter (KIND: native, backed, filter), on a disk that is logged.
 # Then the power is cut so often at moments in the log, and what is left is checked.
 # Ends with "N cuts, N bad"; exit status 1 if there are bad ones, 2 if that could not be told.

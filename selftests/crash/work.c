@@ -75,20 +75,22 @@ static int do_write(const struct worker *w, const struct op *op)
 	static const int open_flags[NR_SYNC_WAYS] = {
 		[BY_O_SYNC] = O_SYNC,
 		[BY_O_DSYNC] = O_DSYNC,
-		[BY_O_DIRECT] = O_DIRECT | O_DSYNC,
+		/*
+		 * With O_DSYNC it would be a FUA write, which the log-writes target logs
+		 * at once, before older writes that a flush on its way takes along.
+		 */
+		[BY_O_DIRECT] = O_DIRECT | O_SYNC,
 	};
 	static const int write_flags[NR_SYNC_WAYS] = {
 		[BY_RWF_SYNC] = RWF_SYNC,
 		[BY_RWF_DSYNC] = RWF_DSYNC,
 	};
 	bool sync = op->kind == OP_WRITE_SYNC && !(w->how & WORK_LIE);
-	bool direct = op->way == BY_O_DIRECT && !(w->how & WORK_BUFFERED);
-	enum sync_way way = op->way == BY_O_DIRECT && !direct ? BY_O_DSYNC : op->way;
-	int fd = open_file(w, op, O_WRONLY | (sync ? open_flags[way] : 0));
+	int fd = open_file(w, op, O_WRONLY | (sync ? open_flags[op->way] : 0));
 
 	if (fd < 0)
 		return fd;
-	return finish(fd, write_blocks(w, op, fd, sync ? write_flags[way] : 0));
+	return finish(fd, write_blocks(w, op, fd, sync ? write_flags[op->way] : 0));
 }
 
 static int do_mapped(const struct worker *w, const struct op *op)
