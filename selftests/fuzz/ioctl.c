@@ -37,6 +37,7 @@
 #define ARG_ROOM 16384
 #define ARRAY_ROOM 8192
 #define CANARY 0xa5
+#define MAX_OWN_ERRORS 6
 
 /* Ids that requests have returned, for all workers; any of them may be gone */
 static struct {
@@ -287,20 +288,42 @@ static void remember(struct round *r, const struct request *q)
 		ids->filter[at] = attach->id;
 }
 
+/* What the header says each may end with beside the errors that all have in common */
+static const struct {
+	unsigned long cmd;
+	int errnos[MAX_OWN_ERRORS];
+} own_errors[] = {
+	{ FUSE_IOC_BACKING_OPEN, { EPERM, EBADF, EOPNOTSUPP, ELOOP } },
+	{ FUSE_IOC_BACKING_CLOSE, { EPERM, ENOENT } },
+	{ FUSE_IOC_FILTER_ATTACH, { EPERM, EBADF, ENOENT, EEXIST, ENOSPC, EOPNOTSUPP } },
+	{ FUSE_IOC_FILTER_DETACH, { EPERM, ENOENT } },
+	{ FUSE_IOC_FILTER_LIST, { EPERM } },
+	{ FUSE_IOC_STATS, { EPERM, EOPNOTSUPP } },
+	/* mainline's, which names none */
+	{ FUSE_DEV_IOC_BACKING_OPEN, { EPERM, EBADF, EISDIR, ELOOP } },
+	{ FUSE_DEV_IOC_BACKING_CLOSE, { EPERM, ENOENT } },
+};
+
+static bool has_errno(const int *errnos, size_t nr, int err)
+{
+	while (nr--) {
+		if (errnos[nr] == err)
+			return true;
+	}
+	return false;
+}
+
 static bool is_documented(const struct request *q, int err)
 {
-	static const int errnos[] = {
-		ENOTTY, E2BIG, EFAULT, EINVAL, ENODEV, EPERM, EBADF, EOPNOTSUPP, ELOOP, ENOENT,
-		EEXIST, ENOSPC, EIO, EACCES,
-	};
+	static const int common[] = { ENOTTY, E2BIG, EFAULT, EINVAL, ENODEV };
 	size_t i;
 
-	/* mainline's request, for a directory */
-	if (err == EISDIR && _IOC_NR(q->cmd) == _IOC_NR(FUSE_DEV_IOC_BACKING_OPEN))
+	if (has_errno(common, sizeof(common) / sizeof(common[0]), err))
 		return true;
-	for (i = 0; i < sizeof(errnos) / sizeof(errnos[0]); i++) {
-		if (err == errnos[i])
-			return true;
+	for (i = 0; i < sizeof(own_errors) / sizeof(own_errors[0]); i++) {
+		/* Those of another size are the same request */
+		if (_IOC_NR(own_errors[i].cmd) == _IOC_NR(q->cmd))
+			return has_errno(own_errors[i].errnos, MAX_OWN_ERRORS, err);
 	}
 	return false;
 }

@@ -223,6 +223,9 @@ struct fuse_op_stats {
  * @nr: in: elements in the array; out: elements the kernel has, which may be
  *	more than it wrote
  * @reserved: zero
+ *
+ * Errors: EPERM neither the mount's owner nor CAP_SYS_ADMIN, EOPNOTSUPP nothing of the
+ * mount has been backed so far.
  */
 struct fuse_bpf_stats {
 	__u64 ops;
