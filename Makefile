@@ -46,7 +46,10 @@ demo-tierfs: module user ## a tree whose files are in an object store, each clai
 check-lib: user ## the library as others find it: sanitizers, valgrind, install, pages
 	@$(ENTER) selftests/lib/check.sh
 
-test: module user bench-programs $(if $(T),,check-lib) ## the tests on the stock kernel with the module [T='NAME...']
+check-tierfs: user ## the daemon of tierfs, killed at each step
+	@$(ENTER) selftests/tierfs/check.sh
+
+test: module user bench-programs $(if $(T),,check-lib check-tierfs) ## the tests on the stock kernel with the module [T='NAME...']
 	@$(RUN) --timeout $(or $(TIMEOUT),3600) -- 'selftests/run.sh $(T)'
 
 test-debug: user ## the tests on the debug kernel [T='NAME...'] [PART=I/N]
@@ -117,7 +120,7 @@ vm: $(if $(filter module,$(FLAVOUR)),module) ## run CMD='...' in a guest, or a s
 clean: ## remove build/; the cache (~/.cache/fuse-bpf) stays
 	@rm -rf build
 
-.PHONY: help root check-lib module debug-kernel user demo demo-agent demo-astack demo-filters \
+.PHONY: help root check-lib check-tierfs module debug-kernel user demo demo-agent demo-astack demo-filters \
 	demo-tierfs test test-debug test-full test-programs coverage crash timing soak fuzz-policy \
 	bench-programs bench bench-full \
 	bench-count bench-model bench-scale bench-compare bench-profile check vm clean

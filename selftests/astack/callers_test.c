@@ -188,6 +188,34 @@ static int stat_by_personality(void *arg)
 	return uring_stat_as(ring, game, arg);
 }
 
+/* What mountd does when a client asks for a path: 0, or what the kernel says of the export */
+static int export_it(const char *path)
+{
+	char line[256];
+	int fd, err;
+
+	if (sh("modprobe nfsd") || write_text("/proc/net/rpc/auth.unix.ip/channel",
+					      "nfsd 127.0.0.1 2147483647 test\n"))
+		return 1;
+	/* Flags: NFSEXP_FSID; then the user and group of nobody, and the number */
+	snprintf(line, sizeof(line), "test %s 2147483647 8192 65534 65534 77\n", path);
+	fd = open("/proc/net/rpc/nfsd.export/channel", O_WRONLY | O_CLOEXEC);
+	err = fd < 0 ? 2 : write(fd, line, strlen(line)) < 0 ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+/* S12: a server needs handles that can be opened, and there are none */
+TEST_F(callers, nfs_server)
+{
+	ASSERT_EQ(0, sh("mkdir -p /run/astack/export && mount -t tmpfs tmpfs /run/astack/export"));
+	EXPECT_EQ(0, export_it("/run/astack/export"));
+	EXPECT_EQ(-EINVAL, export_it(ASTACK_MNT));
+	EXPECT_EQ(-EINVAL, export_it(astack_path(DATA)));
+	EXPECT_EQ(0, sh("date -d '+1 day' +%%s >/proc/net/rpc/nfsd.export/flush"));
+	EXPECT_EQ(0, sh("umount -l /run/astack/export"));
+}
+
 /* S12 */
 TEST_F(callers, identities)
 {

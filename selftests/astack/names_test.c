@@ -342,6 +342,23 @@ static int watch_what_is_open(void *arg)
 	return fd < 0 ? 1 : watch((void *)in("/proc/self/fd", "%d", fd));
 }
 
+/* That something happens in it, but no names */
+static int watch_by_signal(void *arg)
+{
+	int fd = open(arg, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : RES(fcntl(fd, F_NOTIFY, DN_CREATE | DN_DELETE));
+}
+
+/* S16: the one kind of watch that no file system is asked about can be turned off */
+TEST_F(names, watches_by_signal)
+{
+	ASSERT_EQ(0, sh("echo 0 >/proc/sys/fs/dir-notify-enable"));
+	EXPECT_EQ(-EINVAL, astack_try(SPY, watch_by_signal, astack_path("Android/data")));
+	EXPECT_EQ(0, sh("echo 1 >/proc/sys/fs/dir-notify-enable"));
+	EXPECT_EQ(-ENOENT, astack_try(SPY, watch_by_signal, astack_path(APP)));
+}
+
 /* S16 */
 TEST_F(names, watches)
 {

@@ -3,6 +3,7 @@
  * Ways around the rules of a shared storage, and bytes that must not get through.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -262,6 +263,117 @@ TEST_F(astack, the_daemon_is_killed)
 	EXPECT_GT(0, try(U10GAME, stat_child, astack_path(IMG1)));
 }
 
+/* S19: nor does another daemon open it, whose filters and maps are there already */
+TEST_F(astack, a_second_daemon)
+{
+	EXPECT_NE(0, astack_daemon_again());
+	EXPECT_EQ(-ENOENT, try(SPY, stat_child, astack_path(APP)));
+	EXPECT_EQ(0, try(GAME, stat_child, astack_path(APP)));
+	self->ended = SIGKILL;
+	ASSERT_EQ(0, kill(astack_daemon(), SIGKILL));
+	EXPECT_NE(0, astack_daemon_again());
+	EXPECT_GT(0, try(SPY, stat_child, astack_path(APP)));
+	EXPECT_GT(0, try(SPY, map_it, astack_path(IMG1)));
+}
+
+/* Code points that some compare as if they were not there */
+static const struct {
+	unsigned int first, last;
+} ignorable[] = {
+	{ 0x00ad, 0x00ad }, { 0x034f, 0x034f }, { 0x061c, 0x061c }, { 0x115f, 0x1160 },
+	{ 0x17b4, 0x17b5 }, { 0x180b, 0x180f }, { 0x200b, 0x200f }, { 0x202a, 0x202e },
+	{ 0x2060, 0x206f }, { 0x3164, 0x3164 }, { 0xfe00, 0xfe0f }, { 0xfeff, 0xfeff },
+	{ 0xffa0, 0xffa0 }, { 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a }, { 0xe0000, 0xe0fff },
+};
+
+static int put_utf8(char *to, unsigned int c)
+{
+	if (c < 0x800)
+		return sprintf(to, "%c%c", 0xc0 | c >> 6, 0x80 | (c & 0x3f));
+	if (c < 0x10000)
+		return sprintf(to, "%c%c%c", 0xe0 | c >> 12, 0x80 | (c >> 6 & 0x3f),
+			       0x80 | (c & 0x3f));
+	return sprintf(to, "%c%c%c%c", 0xf0 | c >> 18, 0x80 | (c >> 12 & 0x3f),
+		       0x80 | (c >> 6 & 0x3f), 0x80 | (c & 0x3f));
+}
+
+/* With the code point at some place of "data" or of the app's name */
+static int stat_with(const char *path, size_t from, unsigned int c)
+{
+	size_t at = from + c % (strlen(path) - from + 1);
+	char text[512], *end = text + at;
+	struct stat st;
+
+	memcpy(text, path, at);
+	end += put_utf8(end, c);
+	strcpy(end, path + at);
+	return RES(stat(text, &st));
+}
+
+static int stat_with_all(void *arg)
+{
+	const char *path = arg;
+	const size_t from = strlen(path) - strlen("data/com.demo.game");
+	unsigned int i, c;
+
+	for (i = 0; i < sizeof(ignorable) / sizeof(ignorable[0]); i++) {
+		for (c = ignorable[i].first; c <= ignorable[i].last; c++) {
+			if (stat_with(path, from, c) != -ENOENT) {
+				say("U+%04x: %d", c, stat_with(path, from, c));
+				return 1;
+			}
+		}
+	}
+	return 0;
+}
+
+/* S3: as long as a name can be, and longer */
+static int stat_long_names(void *arg)
+{
+	char text[512];
+	struct stat st;
+	size_t at = snprintf(text, sizeof(text), "%s", (char *)arg);
+
+	memset(text + at, 'x', 256 - strlen("com.demo.game"));
+	text[at + 255 - strlen("com.demo.game")] = '\0';
+	if (RES(stat(text, &st)) != -ENOENT)
+		return 1;
+	text[at + 255 - strlen("com.demo.game")] = 'x';
+	text[at + 256 - strlen("com.demo.game")] = '\0';
+	return RES(stat(text, &st));
+}
+
+/* S4: a chain of links that is longer than any walk, and one that is not */
+static int follow_links(void *arg)
+{
+	const char *dir = astack_path("Android/data/com.demo.suite.a");
+	char from[128], to[256];
+	struct stat st;
+	int i;
+
+	snprintf(to, sizeof(to), "%s", (char *)arg);
+	for (i = 0; i < 41; i++) {
+		snprintf(from, sizeof(from), "%s/l%d", dir, i);
+		if (symlink(to, from))
+			return 1;
+		strcpy(to, from);
+	}
+	if (RES(stat(to, &st)) != -ELOOP)
+		return 2;
+	return RES(stat(in(dir, "l20"), &st));
+}
+
+/* S2, S3, S4 */
+TEST_F(astack, spellings_by_the_thousand)
+{
+	EXPECT_EQ(0, try(SPY, stat_with_all, astack_path(APP)));
+	EXPECT_EQ(0, try(GAME, stat_with_all, astack_path(APP)));
+	EXPECT_EQ(-ENAMETOOLONG, try(SPY, stat_long_names, astack_path(APP)));
+	EXPECT_EQ(-ENAMETOOLONG, try(SPY, stat_long_names,
+				     astack_path("Android/data/com.demo.none")));
+	EXPECT_EQ(-ENOENT, try(SUITE, follow_links, astack_path(APP)));
+}
+
 /* S1, S2, S3, S4: other spellings of a name are other names, for its owner too */
 TEST_F(astack, spellings)
 {
@@ -327,26 +439,69 @@ static int stat_often(void *arg)
 	return 0;
 }
 
-/* S9: the owner is there, and the name is in the cache */
+/* Until the other end of a pipe is closed */
+static int drop_often(int stop)
+{
+	struct pollfd closed = { .fd = stop };
+	int err;
+
+	do
+		err = sh("echo 2 >/proc/sys/vm/drop_caches");
+	while (!err && !poll(&closed, 1, 20));
+	return err ? 1 : 0;
+}
+
+/* S9: the owner is there, and the name is in the cache, or has just gone from it */
 TEST_F(astack, cached_by_the_owner)
 {
 	int pipes[4], status;
-	pid_t pid;
+	pid_t pid, dropper;
 	char byte;
 
 	ASSERT_EQ(0, pipe(pipes));
 	ASSERT_EQ(0, pipe(pipes + 2));
+	/* That it is missing for one is in the cache before it is looked up by its owner */
+	ASSERT_EQ(0, sh("echo 2 >/proc/sys/vm/drop_caches"));
+	ASSERT_EQ(-ENOENT, try(SPY, stat_child, astack_path(APP)));
 	pid = fork();
 	if (!pid) {
 		close(pipes[3]);
 		_exit(astack_as(GAME, hold, pipes) ? 1 : 0);
 	}
 	ASSERT_EQ(1, read(pipes[0], &byte, 1));
+	dropper = fork();
+	if (!dropper) {
+		close(pipes[3]);
+		_exit(drop_often(pipes[2]));
+	}
 	EXPECT_EQ(0, try(SPY, stat_often, astack_path(APP)));
 	EXPECT_EQ(0, try(GAME, stat_child, astack_path(APP)));
 	close(pipes[3]);
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
+	ASSERT_EQ(dropper, waitpid(dropper, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+/* Made by the owner, and opened by the number by another one who may open any */
+static int open_by_handle(void *arg)
+{
+	union { struct file_handle h; char room[256]; } handle = { .h.handle_bytes = 128 };
+	int mnt, dir = open(ASTACK_MNT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0 || name_to_handle_at(AT_FDCWD, arg, &handle.h, &mnt, 0x200 /* AT_HANDLE_FID */))
+		return 1;
+	return RES(open_by_handle_at(dir, &handle.h, O_PATH | O_CLOEXEC));
+}
+
+/* S13: with CAP_DAC_READ_SEARCH, even; and there is none that could be opened */
+TEST_F(astack, handles)
+{
+	union { struct file_handle h; char room[256]; } handle = { .h.handle_bytes = 128 };
+	int mnt;
+
+	EXPECT_EQ(-ESTALE, try(ROOT, open_by_handle, astack_path(APP)));
+	EXPECT_EQ(-EOPNOTSUPP, RES(name_to_handle_at(AT_FDCWD, astack_path(APP), &handle.h, &mnt, 0)));
 }
 
 static int up_and_down(void *arg)

@@ -193,6 +193,11 @@ static int start_daemon(void)
 	return -ETIMEDOUT;
 }
 
+int astack_daemon_again(void)
+{
+	return sh("timeout 60 %s %s %s 2>/dev/null", tool("astackd"), ASTACK_VOLUME, ASTACK_MNT);
+}
+
 /* Nobody but the stack gets to the volume, by its top's mode */
 static int mount_media(const char *fs)
 {

@@ -56,6 +56,9 @@ int astack_stop(void);
 /* astack_daemon - its process */
 pid_t astack_daemon(void);
 
+/* astack_daemon_again - run another one for the same volume; its exit status */
+int astack_daemon_again(void);
+
 /* astack_ctl - run astackctl; its exit status */
 int __attribute__((format(printf, 1, 2))) astack_ctl(const char *fmt, ...);
 

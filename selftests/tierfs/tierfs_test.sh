@@ -9,8 +9,6 @@ cd "$(dirname "$0")/../.." || exit 1
 HERE=$PWD/selftests/tierfs
 TIER=$(mktemp -d /tmp/tier-XXXXXX)
 chmod 755 "$TIER"
-number=0 failed=0
-tier_pid=''
 # Bytes of a large file, and rounds
 LARGE=$((1 << 20)) ROUNDS=3
 [ "${FLAVOUR:-module}" = module ] || ROUNDS=1
@@ -18,45 +16,6 @@ LARGE=$((1 << 20)) ROUNDS=3
 same() { cmp "$TIER/store/v1/$1" "$TIER/mnt/${2:-$1}"; }
 is_stub() { [[ $(state "$1") = stub\ 0/* ]]; }
 evicted() { "$TIERFS" evict "$TIER/mnt/$1" && is_stub "$1" && [ "$(blocks "$1")" -lt 65536 ]; }
-# fails_with TEXT COMMAND...
-fails_with() {
-	local out text=$1
-
-	shift
-	! out=$("$@" 2>&1) && [[ $out = *"$text"* ]] || { echo "$*: '$out', not '$text'" && return 1; }
-}
-
-# run NAME FUNCTION [OPTION...]: with a fresh tree and a fresh daemon
-run() {
-	local name=$1 function=$2 out status=0
-
-	shift 2
-	number=$((number + 1))
-	out=$(one "$function" "$@" 2>&1) || status=1
-	if [ $status -eq 0 ]; then
-		echo "ok $number $name"
-	else
-		failed=1
-		echo "not ok $number $name"
-		printf '%s\n' "$out" | sed 's/^/# /'
-	fi
-}
-
-one() {
-	local status=0
-
-	mount -t tmpfs -o mode=755 tmpfs "$TIER/back" || return
-	: >"$TIER/back/.ready"
-	rm -rf "$TIER/store/v1" && cp -a "$TIER/objects" "$TIER/store/v1" && : >"$TIER/store.log" || return
-	tier_start "${@:2}" && "$1" || status=1
-	rm -rf "$TIER/copy"
-	while mountpoint -q "$TIER/mnt"; do umount "$TIER/mnt" || { status=1 && umount -l "$TIER/mnt"; }; done
-	wait "$tier_pid"
-	# Nothing holds on to the backing
-	until_true 30 umount "$TIER/back" || status=1
-	return $status
-}
-
 make_stubs() {
 	local name
 
@@ -310,7 +269,7 @@ terminated() {
 
 options=()
 echo 1..17
-mkdir -p "$TIER/store/v1" "$TIER/back" "$TIER/mnt"
+tier_set_up tmpfs
 object small 100 && object odd 200001 && object large $LARGE && object gone $LARGE && object other $LARGE &&
 	: >"$TIER/store/v1/empty" && cp -a "$TIER/store/v1" "$TIER/objects" && store_start ||
 	{ echo "Bail out! no object store" && exit 1; }
@@ -334,5 +293,5 @@ run "a store without ranges" store_odd -w 0
 run "killed after changes" killed_changed
 run "terminated" terminated
 store_stop
-rm -rf "$TIER"
+tier_tear_down
 exit $failed

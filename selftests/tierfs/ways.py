@@ -1,7 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """ways.py WAY FILE ARGUMENTS...: use a file in a way that no command does. Exits with 1
-and a line if something else than the right bytes was seen."""
+and a line if something else than the right bytes was seen.
+
+As "serve", it does that for a test again and again, as to start a process takes longer
+than most of it: words that end in NUL, and then a newline, are answered by a line with
+the status and a text."""
+import ctypes
 import errno
 import mmap
 import os
@@ -12,6 +17,7 @@ import threading
 import time
 
 PIECE = 50000
+XATTR = "trusted.tierfs"
 
 
 def need(good, text):
@@ -55,7 +61,7 @@ def way_mmap_write(path, right):
 
 def way_sendfile(path, right):
     got, (end, begin) = b"", os.pipe()
-    with open(path, "rb") as f:
+    with open(path, "rb") as f, open(end, "rb"), open(begin, "wb"):
         while n := os.splice(f.fileno(), begin, 65536):
             got += os.read(end, n)
     need(got == content(right), "spliced, the bytes are others")
@@ -63,11 +69,11 @@ def way_sendfile(path, right):
 
 def way_pread(path, right):
     want = content(right)
-    fd = os.open(path, os.O_RDONLY)
-    for at in random.Random(1).sample(range(0, len(want), 4096), 40):
-        need(os.pread(fd, 5000, at) == want[at:at + 5000], f"other bytes at {at}")
-    need(os.pread(fd, len(want) + 100, 0) == want, "other bytes")
-    need(os.pread(fd, 10, len(want)) == b"", "bytes behind the end")
+    with open(path, "rb", buffering=0) as f:
+        for at in random.Random(1).sample(range(0, len(want), 4096), 40):
+            need(os.pread(f.fileno(), 5000, at) == want[at:at + 5000], f"other bytes at {at}")
+        need(os.pread(f.fileno(), len(want) + 100, 0) == want, "other bytes")
+        need(os.pread(f.fileno(), 10, len(want)) == b"", "bytes behind the end")
 
 
 def way_part(fd, right, at, size):
@@ -185,4 +191,91 @@ def way_at_once(rounds, tool, path, right, other, other_right):
     need(content(other) == mine, "what was written is not there")
 
 
-globals()["way_" + sys.argv[1]](*sys.argv[2:])
+def way_exchange(path, other):
+    libc = ctypes.CDLL(None, use_errno=True)
+    need(not libc.renameat2(-100, path.encode(), -100, other.encode(), 2),
+         os.strerror(ctypes.get_errno()))
+
+
+def numbered(i):
+    """What is written as number i: some bytes that are nobody else's."""
+    return b"%08d\n" % i * random.Random(i).randrange(1, 40000)
+
+
+def way_keep_writing(directory, log):
+    """Until that fails, which is said too: what was being written then may be there or not."""
+    first = len(content(log).splitlines()) if os.path.exists(log) else 0
+    with open(log, "a", encoding="ascii") as lines:
+        for i in range(first, first + 1000):
+            name, end = f"w{i % 7}", ""
+            try:
+                with open(os.path.join(directory, name), "wb", buffering=0) as f:
+                    data = numbered(i)
+                    while data:
+                        data = data[f.write(data):]
+            except OSError as e:
+                need(e.errno in (errno.EIO, errno.ENOTCONN, errno.ECONNABORTED, errno.ENODEV), f"{e}")
+                end = " ?"
+            print(f"{name} {i}{end}", file=lines, flush=True)
+            if end:
+                return
+
+
+def way_as_written(directory, log):
+    written = {}
+    with open(log, encoding="ascii") as lines:
+        for name, *what in (line.split() for line in lines):
+            i = int(what[0])
+            if len(what) == 1:
+                written[name] = [numbered(i)]
+            else:
+                written.setdefault(name, [b""]).append(numbered(i))
+    for name, (sure, *maybe) in written.items():
+        path = os.path.join(directory, name)
+        got = content(path) if os.path.exists(path) else b""
+        need(got == sure or any(data.startswith(got) for data in maybe),
+             f"{name} is not {sure[:9]}: {got[:9]}, {len(got)} bytes")
+
+
+def way_same(path, right):
+    need(content(path) == content(right), f"{path} and {right} differ")
+
+
+def way_state(path):
+    return os.getxattr(path, XATTR + ".state").decode(errors="surrogateescape")
+
+
+def way_evict(path):
+    os.setxattr(path, XATTR + ".evict", b"")
+
+
+def run(way, *args):
+    """The status, and what is to be said."""
+    try:
+        text = globals()["way_" + way](*args)
+    except SystemExit as e:
+        return 1, e.code
+    except OSError as e:
+        return 1, e
+    return 0, "" if text is None else text
+
+
+def serve():
+    words = b""
+    for line in sys.stdin.buffer:
+        words += line
+        if words.endswith(b"\0\n"):
+            status, text = run(*(word.decode(errors="surrogateescape")
+                                 for word in words[:-2].split(b"\0")))
+            print(status, str(text).replace("\n", " "), flush=True)
+            words = b""
+
+
+if sys.argv[1] == "serve":
+    sys.stdout.reconfigure(errors="surrogateescape")
+    serve()
+else:
+    exit_status, said = run(*sys.argv[1:])
+    if said != "":
+        print(said, file=sys.stderr if exit_status else sys.stdout)
+    sys.exit(exit_status)

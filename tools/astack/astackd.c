@@ -37,7 +37,7 @@
 
 /**
  * struct node - something on the volume that the kernel has asked about
- * @next: in the list of all
+ * @next: in the bucket
  * @ino: inode number, and node id
  * @fd: O_PATH
  * @lookups: that the kernel has counted
@@ -49,19 +49,24 @@ struct node {
 	unsigned long lookups;
 };
 
+#define NR_BUCKETS 65536
+
 static struct node root = { .ino = FUSE_ROOT_ID, .lookups = 1 };
-static struct node *nodes = &root;
+static struct node *buckets[NR_BUCKETS] = { [FUSE_ROOT_ID] = &root };
 static int maps[TREE_MAPS];
+
+static struct node **bucket_of(ino_t ino)
+{
+	return &buckets[ino % NR_BUCKETS];
+}
 
 static struct node *find_node(fuse_ino_t ino)
 {
-	struct node *node;
+	struct node *node = *bucket_of(ino);
 
-	for (node = nodes; node; node = node->next) {
-		if (node->ino == ino)
-			return node;
-	}
-	return NULL;
+	while (node && node->ino != ino)
+		node = node->next;
+	return node;
 }
 
 static struct node *add_node(int fd, ino_t ino)
@@ -70,10 +75,10 @@ static struct node *add_node(int fd, ino_t ino)
 
 	if (!node)
 		return NULL;
-	node->next = nodes;
+	node->next = *bucket_of(ino);
 	node->ino = ino;
 	node->fd = fd;
-	nodes = node;
+	*bucket_of(ino) = node;
 	return node;
 }
 
@@ -81,7 +86,7 @@ static void put_node(fuse_ino_t ino, unsigned long lookups)
 {
 	struct node **link, *node;
 
-	for (link = &nodes; (node = *link); link = &node->next) {
+	for (link = bucket_of(ino); (node = *link); link = &node->next) {
 		if (node->ino != ino)
 			continue;
 		node->lookups -= lookups < node->lookups ? lookups : node->lookups;

@@ -25,13 +25,29 @@ static int on_libbpf(enum libbpf_print_level level, const char *format, va_list 
 	return level == LIBBPF_WARN ? vfprintf(stderr, format, args) : 0;
 }
 
-/* filter_load - load the programs and register the filter */
-int filter_load(void)
+/* What is asked about names is asked only for the store, which then follows them. */
+static void leave_names_alone(void)
 {
+	skel->struct_ops.tierfs->lookup = NULL;
+	skel->struct_ops.tierfs->dirent = NULL;
+	skel->struct_ops.tierfs->unlink = NULL;
+	skel->struct_ops.tierfs->rename = NULL;
+}
+
+/* filter_load - load the programs and register the filter; @uploads: the store follows */
+int filter_load(bool uploads)
+{
+	int err;
+
 	libbpf_set_print(on_libbpf);
-	skel = tierfs_bpf__open_and_load();
+	skel = tierfs_bpf__open();
 	if (!skel)
 		return -errno;
+	if (!uploads)
+		leave_names_alone();
+	err = tierfs_bpf__load(skel);
+	if (err)
+		return err;
 	filter_link = bpf_map__attach_struct_ops(skel->maps.tierfs);
 	return filter_link ? 0 : -errno;
 }
@@ -117,18 +133,16 @@ void filter_forget(ino_t ino)
 
 static int on_wanted(void *arg, void *data, size_t size)
 {
-	void (*wanted)(ino_t ino) = (void (*)(ino_t))arg;
-	__u64 ino;
+	void (*wanted)(ino_t ino, bool change) = (void (*)(ino_t, bool))arg;
+	const struct tier_wanted *event = data;
 
-	if (size < sizeof(ino))
-		return 0;
-	ino = *(const __u64 *)data;
-	wanted(ino);
+	if (size >= sizeof(*event))
+		wanted(event->ino, event->change);
 	return 0;
 }
 
 /* filter_wait_wanted - call @wanted for each file that somebody could not map, for a while */
-int filter_wait_wanted(void (*wanted)(ino_t ino), int timeout_ms)
+int filter_wait_wanted(void (*wanted)(ino_t ino, bool change), int timeout_ms)
 {
 	static struct ring_buffer *ring;
 	int ret;

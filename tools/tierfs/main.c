@@ -21,16 +21,20 @@
 #define SOURCE "tierfs"
 
 static const char usage_text[] =
-	"Usage: tierfs mount [-w BYTES] URL DIRECTORY MOUNTPOINT\n"
-	"       tierfs add OBJECT FILE\n"
+	"Usage: tierfs mount [-w BYTES] [-u SECONDS] URL DIRECTORY MOUNTPOINT\n"
+	"       tierfs add [-o] OBJECT FILE\n"
 	"       tierfs fetch FILE...\n"
 	"       tierfs evict FILE...\n"
+	"       tierfs sync FILE...\n"
 	"       tierfs state FILE...\n"
 	"\n"
 	"mount serves DIRECTORY, whose stubs are filled from objects behind URL, and runs\n"
 	"until it is unmounted. Files of up to BYTES (64 MiB) are fetched as a whole when\n"
-	"they are opened, others chunk by chunk when they are read. The other commands are\n"
-	"about files on the mount: add makes an empty one a stub.\n";
+	"they are opened, others chunk by chunk when they are read. With -u, what was changed\n"
+	"goes to the store, so many seconds later, when nobody has it open for writing, and\n"
+	"objects are renamed and removed as their files are. The other commands are about\n"
+	"files on the mount: add makes an empty one a stub, whose object is its own with -o;\n"
+	"sync sends it to the store now.\n";
 
 static int usage(void)
 {
@@ -96,7 +100,9 @@ static int prepare(const struct options *opts)
 	err = node_init(fd);
 	if (!err)
 		err = store_init(opts->store);
-	return err ? err : filter_load();
+	if (!err && opts->uploads)
+		err = bury_init();
+	return err ? err : filter_load(opts->uploads);
 }
 
 /* The filter is there before anybody can see the mount. */
@@ -133,19 +139,37 @@ static int run_mount(const struct options *opts)
 	return err ? fail(err, opts->mountpoint) : 0;
 }
 
+/* false: this is no number */
+static bool number(const char *text, uint64_t max, uint64_t *value)
+{
+	char *rest;
+
+	errno = 0;
+	*value = strtoull(text, &rest, 0);
+	return !errno && !*rest && rest != text && *text != '-' && *value <= max;
+}
+
 static int do_mount(int argc, char **argv)
 {
 	struct options opts = { .whole = 64ULL << 20 };
-	char *rest = "";
+	uint64_t seconds;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "w:")) != -1) {
-		if (opt != 'w')
+	while ((opt = getopt(argc, argv, "w:u:")) != -1) {
+		switch (opt) {
+		case 'w':
+			if (!number(optarg, UINT64_MAX, &opts.whole))
+				return usage();
+			break;
+		case 'u':
+			if (!number(optarg, 86400, &seconds))
+				return usage();
+			opts.uploads = true;
+			opts.delay = seconds * 1000;
+			break;
+		default:
 			return usage();
-		errno = 0;
-		opts.whole = strtoull(optarg, &rest, 0);
-		if (errno || *rest || rest == optarg)
-			return usage();
+		}
 	}
 	if (argc - optind != 3)
 		return usage();
@@ -157,9 +181,16 @@ static int do_mount(int argc, char **argv)
 
 static int do_add(int argc, char **argv)
 {
+	const char *name = TIER_XATTR ".object";
+
+	if (argc == 4 && !strcmp(argv[1], "-o")) {
+		name = TIER_XATTR ".own";
+		argc--;
+		argv++;
+	}
 	if (argc != 3)
 		return usage();
-	if (lsetxattr(argv[2], TIER_XATTR ".object", argv[1], strlen(argv[1]), 0))
+	if (lsetxattr(argv[2], name, argv[1], strlen(argv[1]), 0))
 		return fail(-errno, argv[2]);
 	return 0;
 }
@@ -184,6 +215,18 @@ static int do_fetch(int argc, char **argv)
 static int do_evict(int argc, char **argv)
 {
 	return request_all(argc, argv, TIER_XATTR ".evict");
+}
+
+static int do_sync(int argc, char **argv)
+{
+	int i, ret = 0;
+
+	if (argc < 2)
+		return usage();
+	for (i = 1; i < argc; i++)
+		if (lgetxattr(argv[i], TIER_XATTR ".sync", NULL, 0) < 0)
+			ret = fail(-errno, argv[i]);
+	return ret;
 }
 
 static int do_state(int argc, char **argv)
@@ -211,7 +254,7 @@ int main(int argc, char **argv)
 		int (*run)(int argc, char **argv);
 	} commands[] = {
 		{ "mount", do_mount }, { "add", do_add },     { "fetch", do_fetch },
-		{ "evict", do_evict }, { "state", do_state },
+		{ "evict", do_evict }, { "sync", do_sync },   { "state", do_state },
 	};
 	size_t i;
 

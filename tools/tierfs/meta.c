@@ -9,7 +9,7 @@
 
 #include "tierfs.h"
 
-#define META_MAGIC 0x72656974 /* "tier" */
+#define META_MAGIC 0x32656974 /* "tie2" */
 
 /* In the machine's byte order: a backing does not move to another one */
 struct meta_disk {
@@ -17,17 +17,20 @@ struct meta_disk {
 	uint8_t state;
 	uint8_t shift;
 	uint8_t busy;
-	uint8_t reserved;
+	uint8_t owned;
 	uint64_t size;
 	int64_t mtime;
 	uint32_t mtimensec;
 	uint16_t object_len;
 	uint16_t etag_len;
-	uint64_t present_len;
+	uint16_t other_len;
+	uint16_t present_len;
+	uint8_t pending;
+	uint8_t reserved[3];
 	char rest[];
 };
 
-#define META_MAX (sizeof(struct meta_disk) + 2 * TIER_TEXT_MAX + TIER_MAX_CHUNKS / 8)
+#define META_MAX (sizeof(struct meta_disk) + 3 * TIER_TEXT_MAX + TIER_MAX_CHUNKS / 8)
 
 /* meta_chunks - chunks that a file has */
 unsigned int meta_chunks(const struct tier_meta *meta)
@@ -66,8 +69,22 @@ static bool meta_sane(const struct meta_disk *disk, size_t len)
 	       disk->shift >= TIER_MIN_SHIFT && disk->shift < 52 &&
 	       disk->size <= (uint64_t)TIER_MAX_CHUNKS << disk->shift &&
 	       disk->object_len <= TIER_TEXT_MAX && disk->etag_len <= TIER_TEXT_MAX &&
+	       disk->other_len <= TIER_TEXT_MAX && disk->pending <= PENDING_MOVE &&
 	       disk->present_len <= TIER_MAX_CHUNKS / 8 &&
-	       len == sizeof(*disk) + disk->object_len + disk->etag_len + disk->present_len;
+	       len == sizeof(*disk) + disk->object_len + disk->etag_len + disk->other_len +
+		      disk->present_len;
+}
+
+static const char *take(void *to, const char *from, size_t len)
+{
+	memcpy(to, from, len);
+	return from + len;
+}
+
+static char *put(char *to, const void *from, size_t len)
+{
+	memcpy(to, from, len);
+	return to + len;
 }
 
 /**
@@ -83,6 +100,7 @@ int meta_load(int fd, struct tier_meta *meta)
 		struct meta_disk disk;
 		char buf[META_MAX];
 	} u;
+	const char *from = u.disk.rest;
 	ssize_t len;
 
 	memset(meta, 0, sizeof(*meta));
@@ -98,10 +116,12 @@ int meta_load(int fd, struct tier_meta *meta)
 	meta->size = u.disk.size;
 	meta->mtime.tv_sec = u.disk.mtime;
 	meta->mtime.tv_nsec = u.disk.mtimensec;
-	memcpy(meta->object, u.disk.rest, u.disk.object_len);
-	memcpy(meta->etag, u.disk.rest + u.disk.object_len, u.disk.etag_len);
-	memcpy(meta->present, u.disk.rest + u.disk.object_len + u.disk.etag_len,
-	       u.disk.present_len);
+	meta->owned = u.disk.owned;
+	meta->pending = u.disk.pending;
+	from = take(meta->object, from, u.disk.object_len);
+	from = take(meta->etag, from, u.disk.etag_len);
+	from = take(meta->other, from, u.disk.other_len);
+	take(meta->present, from, u.disk.present_len);
 	return 0;
 }
 
@@ -120,26 +140,27 @@ int meta_save(int fd, const struct tier_meta *meta)
 		struct meta_disk disk;
 		char buf[META_MAX];
 	} u;
-	size_t object_len = strlen(meta->object), etag_len = strlen(meta->etag);
-	size_t present_len = 0;
+	char *to = u.disk.rest;
 
-	if (meta->state == TIER_STUB)
-		present_len = (meta_chunks(meta) + 63) / 64 * sizeof(uint64_t);
 	u.disk = (struct meta_disk) {
 		.magic = META_MAGIC,
 		.state = meta->state,
 		.shift = meta->shift,
 		.busy = meta->busy,
+		.owned = meta->owned,
 		.size = meta->size,
 		.mtime = meta->mtime.tv_sec,
 		.mtimensec = meta->mtime.tv_nsec,
-		.object_len = object_len,
-		.etag_len = etag_len,
-		.present_len = present_len,
+		.object_len = strlen(meta->object),
+		.etag_len = strlen(meta->etag),
+		.other_len = strlen(meta->other),
+		.pending = meta->pending,
 	};
-	memcpy(u.disk.rest, meta->object, object_len);
-	memcpy(u.disk.rest + object_len, meta->etag, etag_len);
-	memcpy(u.disk.rest + object_len + etag_len, meta->present, present_len);
-	return fsetxattr(fd, TIER_XATTR, u.buf,
-			 sizeof(u.disk) + object_len + etag_len + present_len, 0) ? -errno : 0;
+	if (meta->state == TIER_STUB)
+		u.disk.present_len = (meta_chunks(meta) + 63) / 64 * sizeof(uint64_t);
+	to = put(to, meta->object, u.disk.object_len);
+	to = put(to, meta->etag, u.disk.etag_len);
+	to = put(to, meta->other, u.disk.other_len);
+	to = put(to, meta->present, u.disk.present_len);
+	return fsetxattr(fd, TIER_XATTR, u.buf, to - u.buf, 0) ? -errno : 0;
 }

@@ -5,8 +5,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "tierfs.h"
@@ -39,6 +41,17 @@ struct node *node_of(uint64_t nodeid)
 uint64_t node_id(const struct node *node)
 {
 	return node == &root ? 1 : (uintptr_t)node;
+}
+
+struct node *node_root(void)
+{
+	return &root;
+}
+
+/* node_dev - the file system that all nodes are on */
+dev_t node_dev(void)
+{
+	return root_dev;
 }
 
 static struct node **bucket_of(ino_t ino)
@@ -79,6 +92,27 @@ static struct node *get_locked(int fd, ino_t ino)
 	return node;
 }
 
+/* node_at - the node of a descriptor, which is taken over; NULL: no memory */
+struct node *node_at(int fd, const struct stat *st)
+{
+	struct node *node;
+
+	pthread_mutex_lock(&table_lock);
+	node = get_locked(fd, st->st_ino);
+	pthread_mutex_unlock(&table_lock);
+	return node;
+}
+
+/* node_get - one more reference of somebody who has one */
+void node_get(struct node *node)
+{
+	if (node == &root)
+		return;
+	pthread_mutex_lock(&table_lock);
+	node->refs++;
+	pthread_mutex_unlock(&table_lock);
+}
+
 /**
  * node_find - find a name in a directory
  * @dir: the directory
@@ -104,9 +138,7 @@ int node_find(struct node *dir, const char *name, struct node **node, struct sta
 		close(fd);
 		return err;
 	}
-	pthread_mutex_lock(&table_lock);
-	*node = get_locked(fd, st->st_ino);
-	pthread_mutex_unlock(&table_lock);
+	*node = node_at(fd, st);
 	return *node ? 0 : -ENOMEM;
 }
 
@@ -155,4 +187,51 @@ int node_open(const struct node *node, int flags)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", node->fd);
 	fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
 	return fd < 0 ? -errno : fd;
+}
+
+/* What a descriptor is of, as the kernel calls it now */
+static int path_of(int fd, char *path, size_t size)
+{
+	char link[40];
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, size);
+	if (len < 0)
+		return -errno;
+	if ((size_t)len >= size)
+		return -ENAMETOOLONG;
+	path[len] = '\0';
+	return len;
+}
+
+/**
+ * node_path - a name that an inode has now
+ * @node: the inode
+ * @path: out: below the root, without a slash in front
+ * @size: bytes in @path
+ *
+ * Return: 0, -ENOENT it has none that is known, or what readlink(2) failed with
+ */
+int node_path(const struct node *node, char *path, size_t size)
+{
+	char top[PATH_MAX], full[PATH_MAX];
+	int top_len = path_of(root.fd, top, sizeof(top));
+	int len = path_of(node->fd, full, sizeof(full));
+	struct stat st;
+
+	if (top_len < 0 || len < 0)
+		return top_len < 0 ? top_len : len;
+	/* The root of all ends in a slash itself */
+	if (top[top_len - 1] == '/')
+		top_len--;
+	if (len <= top_len + 1 || memcmp(full, top, top_len) || full[top_len] != '/')
+		return -ENOENT;
+	if ((size_t)(len - top_len) > size)
+		return -ENAMETOOLONG;
+	strcpy(path, full + top_len + 1);
+	/* What the kernel says of a name that was removed could be another one's name */
+	if (fstatat(root.fd, path, &st, AT_SYMLINK_NOFOLLOW) || st.st_ino != node->ino)
+		return -ENOENT;
+	return 0;
 }

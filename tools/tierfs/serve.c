@@ -23,24 +23,27 @@
 static uint64_t whole_limit;
 static volatile bool ending;
 
-/* Open a regular file for the request, with the node locked; else -EINVAL and others */
-static int begin(struct node *node)
+typedef ssize_t (*file_fn)(struct node *node, int fd, void *arg);
+
+/* Run a function on a regular file, which is open for it, with the node locked */
+static ssize_t on_file(fuse_ino_t ino, file_fn fn, void *arg)
 {
+	struct node *node = node_of(ino);
 	struct stat st;
+	ssize_t ret;
+	int fd;
 
 	if (fstat(node->fd, &st))
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
 	pthread_mutex_lock(&node->lock);
-	return node_open(node, O_RDWR);
-}
-
-static void end(struct node *node, int fd)
-{
+	fd = node_open(node, O_RDWR);
+	ret = fd < 0 ? fd : fn(node, fd, arg);
 	if (fd >= 0)
 		close(fd);
 	pthread_mutex_unlock(&node->lock);
+	return ret;
 }
 
 static void tier_init(void *arg, struct fuse_conn_info *conn)
@@ -120,8 +123,16 @@ static int set_size(struct node *node, int fd, off_t size)
 	return ftruncate(fd, size) ? -errno : 0;
 }
 
-static int set_attr(struct node *node, int fd, const struct stat *attr, int to_set)
+struct new_attr {
+	const struct stat *attr;
+	int to_set;
+};
+
+static ssize_t set_attr(struct node *node, int fd, void *arg)
 {
+	const struct new_attr *new = arg;
+	const struct stat *attr = new->attr;
+	const int to_set = new->to_set;
 	const struct timespec times[2] = {
 		time_of(to_set, FUSE_SET_ATTR_ATIME, FUSE_SET_ATTR_ATIME_NOW, &attr->st_atim),
 		time_of(to_set, FUSE_SET_ATTR_MTIME, FUSE_SET_ATTR_MTIME_NOW, &attr->st_mtim),
@@ -145,29 +156,23 @@ static int set_attr(struct node *node, int fd, const struct stat *attr, int to_s
 static void tier_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 			 struct fuse_file_info *fi)
 {
-	struct node *node = node_of(ino);
-	int fd, err;
+	struct new_attr new = { attr, to_set };
+	int err = on_file(ino, set_attr, &new);
 
 	(void)fi;
-	fd = begin(node);
-	if (fd == -EINVAL) {
-		fuse_reply_err(req, EINVAL);
-		return;
-	}
-	err = fd < 0 ? fd : set_attr(node, fd, attr, to_set);
-	end(node, fd);
 	if (err)
 		fuse_reply_err(req, -err);
 	else
-		reply_attr(req, node);
+		reply_attr(req, node_of(ino));
 }
 
 /* A mapping cannot wait for us later. What is small, or may be written, comes whole. */
-static int prepare_open(struct node *node, int fd, int flags)
+static ssize_t prepare_open(struct node *node, int fd, void *arg)
 {
+	const int *flags = arg;
 	struct stat st;
 
-	if ((flags & O_ACCMODE) != O_RDONLY)
+	if ((*flags & O_ACCMODE) != O_RDONLY)
 		return tier_change(node, fd, true);
 	if (fstat(fd, &st))
 		return -errno;
@@ -176,16 +181,8 @@ static int prepare_open(struct node *node, int fd, int flags)
 
 static void tier_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct node *node = node_of(ino);
-	int fd, err;
+	int err = on_file(ino, prepare_open, &fi->flags);
 
-	fd = begin(node);
-	if (fd == -EINVAL) {
-		fuse_reply_err(req, EINVAL);
-		return;
-	}
-	err = fd < 0 ? fd : prepare_open(node, fd, fi->flags);
-	end(node, fd);
 	if (err)
 		fuse_reply_err(req, -err);
 	else
@@ -199,30 +196,40 @@ static void tier_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *
 	fuse_reply_err(req, 0);
 }
 
+/* Bytes that are wanted, or that @buf has */
+struct range {
+	fuse_req_t req;
+	size_t size;
+	off_t off;
+	const char *buf;
+	int mode;
+};
+
+static ssize_t reply_range(struct node *node, int fd, void *arg)
+{
+	const struct range *range = arg;
+	struct fuse_bufvec buf = FUSE_BUFVEC_INIT(range->size);
+	int err = tier_fetch(node, fd, range->off, range->size);
+
+	if (err)
+		return err;
+	buf.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
+	buf.buf[0].fd = fd;
+	buf.buf[0].pos = range->off;
+	/* Pages are not lent out: a truncation would be seen in them */
+	fuse_reply_data(range->req, &buf, FUSE_BUF_NO_SPLICE);
+	return 0;
+}
+
 static void tier_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		      struct fuse_file_info *fi)
 {
-	struct fuse_bufvec buf = FUSE_BUFVEC_INIT(size);
-	struct node *node = node_of(ino);
-	int fd, err;
+	struct range range = { .req = req, .size = size, .off = off };
+	int err = on_file(ino, reply_range, &range);
 
 	(void)fi;
-	fd = begin(node);
-	if (fd == -EINVAL) {
-		fuse_reply_err(req, EINVAL);
-		return;
-	}
-	err = fd < 0 ? fd : tier_fetch(node, fd, off, size);
-	if (err) {
+	if (err)
 		fuse_reply_err(req, -err);
-	} else {
-		buf.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
-		buf.buf[0].fd = fd;
-		buf.buf[0].pos = off;
-		/* Pages are not lent out: a truncation would be seen in them */
-		fuse_reply_data(req, &buf, FUSE_BUF_NO_SPLICE);
-	}
-	end(node, fd);
 }
 
 /* As the kernel would for a write of its own: not even root writes to what is set-id. */
@@ -257,66 +264,56 @@ static ssize_t write_all(int fd, const char *buf, size_t size, off_t off)
 	return done;
 }
 
-static ssize_t write_to(struct node *node, int fd, const char *buf, size_t size, off_t off)
+/* What is about to be changed, by us */
+static int prepare_change(struct node *node, int fd)
 {
 	int err = tier_change(node, fd, true);
 
 	if (!err)
 		err = drop_privileges(fd);
-	if (err)
-		return err;
-	filter_set_whole(node->ino, TIER_WHOLE | TIER_DIRTY | TIER_WRITTEN);
-	return write_all(fd, buf, size, off);
+	if (!err)
+		filter_set_whole(node->ino, TIER_WHOLE | TIER_DIRTY | TIER_WRITTEN);
+	return err;
+}
+
+static ssize_t write_range(struct node *node, int fd, void *arg)
+{
+	const struct range *range = arg;
+	int err = prepare_change(node, fd);
+
+	return err ? err : write_all(fd, range->buf, range->size, range->off);
 }
 
 static void tier_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
 		       struct fuse_file_info *fi)
 {
-	struct node *node = node_of(ino);
-	ssize_t ret;
-	int fd;
+	struct range range = { .buf = buf, .size = size, .off = off };
+	ssize_t ret = on_file(ino, write_range, &range);
 
 	(void)fi;
-	fd = begin(node);
-	if (fd == -EINVAL) {
-		fuse_reply_err(req, EINVAL);
-		return;
-	}
-	ret = fd < 0 ? fd : write_to(node, fd, buf, size, off);
-	end(node, fd);
 	if (ret < 0)
 		fuse_reply_err(req, -ret);
 	else
 		fuse_reply_write(req, ret);
 }
 
-static int allocate(struct node *node, int fd, int mode, off_t off, off_t len)
+static ssize_t allocate_range(struct node *node, int fd, void *arg)
 {
-	int err = tier_change(node, fd, true);
+	const struct range *range = arg;
+	int err = prepare_change(node, fd);
 
-	if (!err)
-		err = drop_privileges(fd);
-	if (err)
-		return err;
-	filter_set_whole(node->ino, TIER_WHOLE | TIER_DIRTY | TIER_WRITTEN);
-	return fallocate(fd, mode, off, len) ? -errno : 0;
+	if (!err && fallocate(fd, range->mode, range->off, range->size))
+		err = -errno;
+	return err;
 }
 
 static void tier_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
 			   struct fuse_file_info *fi)
 {
-	struct node *node = node_of(ino);
-	int fd, err;
+	struct range range = { .mode = mode, .off = off, .size = len };
 
 	(void)fi;
-	fd = begin(node);
-	if (fd == -EINVAL) {
-		fuse_reply_err(req, EINVAL);
-		return;
-	}
-	err = fd < 0 ? fd : allocate(node, fd, mode, off, len);
-	end(node, fd);
-	fuse_reply_err(req, -err);
+	fuse_reply_err(req, -on_file(ino, allocate_range, &range));
 }
 
 /* A stub has no holes that anybody knows of; the end of the file counts as one. */
@@ -336,19 +333,13 @@ static void tier_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 		fuse_reply_lseek(req, whence == SEEK_DATA ? off : st.st_size);
 }
 
-static int fetch_all(struct node *node)
+static ssize_t fetch_all(struct node *node, int fd, void *arg)
 {
-	int fd = node_open(node, O_RDWR);
-	int err;
-
-	if (fd < 0)
-		return fd;
-	err = tier_fetch(node, fd, 0, UINT64_MAX);
-	close(fd);
-	return err;
+	(void)arg;
+	return tier_fetch(node, fd, 0, UINT64_MAX);
 }
 
-/* Requests of "tierfs add", "evict" and "fetch" */
+/* Requests of "tierfs add" and "evict" */
 static int request(struct node *node, const char *name, const char *value, size_t size)
 {
 	char text[TIER_TEXT_MAX + 1];
@@ -360,11 +351,11 @@ static int request(struct node *node, const char *name, const char *value, size_
 	if (strlen(text) != size)
 		return -EINVAL;
 	if (!strcmp(name, TIER_XATTR ".object"))
-		return tier_make_stub(node, text);
+		return tier_make_stub(node, text, false);
+	if (!strcmp(name, TIER_XATTR ".own"))
+		return tier_make_stub(node, text, true);
 	if (!strcmp(name, TIER_XATTR ".evict"))
 		return tier_evict(node);
-	if (!strcmp(name, TIER_XATTR ".fetch"))
-		return fetch_all(node);
 	return -EOPNOTSUPP;
 }
 
@@ -376,11 +367,16 @@ static void tier_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, cons
 	int err;
 
 	(void)flags;
+	if (!strcmp(name, TIER_XATTR ".fetch")) {
+		fuse_reply_err(req, -on_file(ino, fetch_all, NULL));
+		return;
+	}
 	if (fstat(node->fd, &st) || !S_ISREG(st.st_mode)) {
 		fuse_reply_err(req, EINVAL);
 		return;
 	}
 	pthread_mutex_lock(&node->lock);
+	upload_wait(node);
 	err = request(node, name, value, size);
 	pthread_mutex_unlock(&node->lock);
 	fuse_reply_err(req, -err);
@@ -396,6 +392,21 @@ static void reply_text(fuse_req_t req, const char *text, size_t len, size_t size
 		fuse_reply_buf(req, text, len);
 }
 
+static int sync_now(struct node *node)
+{
+	int err = work_is_on() ? upload_file(node) : -EOPNOTSUPP;
+
+	return err ? err : upload_rename(node);
+}
+
+/* "tierfs state", and "sync", which is a request that keeps nobody from writing */
+static int answer(struct node *node, const char *name, char *text, size_t size)
+{
+	if (!strcmp(name, TIER_XATTR ".sync"))
+		return sync_now(node);
+	return strcmp(name, TIER_XATTR ".state") ? -ENODATA : tier_describe(node, text, size);
+}
+
 static void tier_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct node *node = node_of(ino);
@@ -403,17 +414,91 @@ static void tier_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size
 	struct stat st;
 	int len;
 
-	if (fstat(node->fd, &st) || !S_ISREG(st.st_mode) || strcmp(name, TIER_XATTR ".state")) {
+	if (fstat(node->fd, &st) || !S_ISREG(st.st_mode)) {
 		fuse_reply_err(req, ENODATA);
 		return;
 	}
 	pthread_mutex_lock(&node->lock);
-	len = tier_describe(node, text, sizeof(text));
+	len = answer(node, name, text, sizeof(text));
 	pthread_mutex_unlock(&node->lock);
 	if (len < 0)
 		fuse_reply_err(req, -len);
 	else
 		reply_text(req, text, len, size);
+}
+
+/*
+ * A file that may lose its last name is kept until its object has gone; what has none of
+ * its own just goes. Nobody takes a name away meanwhile: the kernel has locked the directory.
+ */
+static int keep(struct node *dir, const char *name, struct node **victim)
+{
+	struct stat st;
+	int err = node_find(dir, name, victim, &st);
+
+	if (err) {
+		*victim = NULL;
+		return err;
+	}
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	pthread_mutex_lock(&(*victim)->lock);
+	err = bury_begin(*victim);
+	pthread_mutex_unlock(&(*victim)->lock);
+	return err == -ENODATA ? 0 : err;
+}
+
+/* Whether it has lost its name or not: what is to be done about it shows then. */
+static void let_go(struct node *victim)
+{
+	if (!victim)
+		return;
+	work_add(victim, WORK_NOW);
+	node_put(victim, 1);
+}
+
+static void tier_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct node *dir = node_of(parent), *victim;
+	int err = keep(dir, name, &victim);
+
+	if (!err && unlinkat(dir->fd, name, 0))
+		err = -errno;
+	let_go(victim);
+	fuse_reply_err(req, -err);
+}
+
+/* Objects are called as their file; those of all files below a directory that was moved */
+static void follow(struct node *dir, const char *name)
+{
+	struct node *node;
+	struct stat st;
+
+	if (node_find(dir, name, &node, &st))
+		return;
+	if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+		work_add(node, WORK_NOW);
+	node_put(node, 1);
+}
+
+static void tier_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+			fuse_ino_t newparent, const char *newname, unsigned int flags)
+{
+	struct node *dir = node_of(parent), *newdir = node_of(newparent), *victim = NULL;
+	int err = 0;
+
+	if (!(flags & (RENAME_EXCHANGE | RENAME_NOREPLACE)))
+		err = keep(newdir, newname, &victim);
+	if (err == -ENOENT)
+		err = 0;
+	if (!err && renameat2(dir->fd, name, newdir->fd, newname, flags))
+		err = -errno;
+	if (!err)
+		follow(newdir, newname);
+	if (!err && flags & RENAME_EXCHANGE)
+		follow(dir, name);
+	let_go(victim);
+	fuse_reply_err(req, -err);
 }
 
 static const struct fuse_lowlevel_ops tier_ops = {
@@ -423,6 +508,8 @@ static const struct fuse_lowlevel_ops tier_ops = {
 	.forget_multi = tier_forget_multi,
 	.getattr = tier_getattr,
 	.setattr = tier_setattr,
+	.unlink = tier_unlink,
+	.rename = tier_rename,
 	.open = tier_open,
 	.release = tier_release,
 	.read = tier_read,
@@ -433,16 +520,18 @@ static const struct fuse_lowlevel_ops tier_ops = {
 	.getxattr = tier_getxattr,
 };
 
-/* Somebody could not map a file: have it whole for the next attempt. */
-static void fetch_wanted(ino_t ino)
+/* Somebody could not map a file: have it whole, or said to be dirty, for the next attempt. */
+static void see_to_wanted(ino_t ino, bool change)
 {
 	struct node *node = node_get_ino(ino);
+	int flags = change ? O_RDWR : O_RDONLY;
 
 	if (!node)
 		return;
-	pthread_mutex_lock(&node->lock);
-	fetch_all(node);
-	pthread_mutex_unlock(&node->lock);
+	if (change)
+		on_file(node_id(node), prepare_open, &flags);
+	else
+		on_file(node_id(node), fetch_all, NULL);
 	node_put(node, 1);
 }
 
@@ -450,7 +539,7 @@ static void *watch_wanted(void *arg)
 {
 	(void)arg;
 	while (!ending)
-		if (filter_wait_wanted(fetch_wanted, 200))
+		if (filter_wait_wanted(see_to_wanted, 200))
 			break;
 	return NULL;
 }
@@ -468,7 +557,7 @@ static int start_watching(pthread_t *thread)
 	return -err;
 }
 
-static int run(struct fuse_session *session)
+static int run(struct fuse_session *session, const struct options *opts)
 {
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
 	pthread_t thread;
@@ -479,8 +568,11 @@ static int run(struct fuse_session *session)
 	fuse_loop_cfg_set_max_threads(config, 16);
 	ret = start_watching(&thread);
 	if (!ret) {
-		ret = fuse_session_loop_mt(session, config);
+		ret = work_start(opts);
+		if (!ret)
+			ret = fuse_session_loop_mt(session, config);
 		ending = true;
+		work_stop();
 		pthread_join(thread, NULL);
 	}
 	fuse_loop_cfg_destroy(config);
@@ -508,7 +600,7 @@ int serve(int device, const struct options *opts)
 		return ret;
 	snprintf(path, sizeof(path), "/dev/fd/%d", device);
 	if (!fuse_session_mount(session, path) && !fuse_set_signal_handlers(session)) {
-		ret = run(session);
+		ret = run(session, opts);
 		fuse_remove_signal_handlers(session);
 	}
 	fuse_session_destroy(session);

@@ -19,6 +19,7 @@
 #define TIER_WHOLE	(1U << 0)
 #define TIER_DIRTY	(1U << 1) /* said to be dirty on disk: may be written */
 #define TIER_WRITTEN	(1U << 2) /* has been, or may have been, since */
+#define TIER_WATCHED	(1U << 3) /* has not been since its upload began */
 
 /**
  * struct tier_partial - a file that is being fetched, in tier_partial
@@ -40,7 +41,22 @@ struct tier_partial {
 	__u64 present[TIER_MAX_CHUNKS / 64];
 };
 
+/**
+ * struct tier_wanted - a file that somebody wanted to map
+ * @ino: its number
+ * @change: so that it can be written
+ * @reserved: zero
+ */
+struct tier_wanted {
+	__u64 ino;
+	__u32 change;
+	__u32 reserved;
+};
+
 /* What the daemon's attribute of an object is called, and how its requests begin */
 #define TIER_XATTR "trusted.tierfs"
+
+/* In the root of the backing, and nowhere else: what has no name any more, see bury.c */
+#define TIER_GRAVES ".tierfs"
 
 #endif /* _TIERFS_SHARED_H */

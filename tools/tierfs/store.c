@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The object store: a server that answers GET for ranges of what it has, by HTTP.
+ * The object store: a server that answers GET for ranges of what it has, by HTTP; and PUT,
+ * DELETE and MOVE, as WebDAV has them, if it is to be written to.
  *
  * Each thread has a connection of its own, which is kept. Whatever the server does that
  * was not asked for is an error: bytes of another version, of another range, too few,
@@ -22,6 +23,7 @@
 #define STALL_SECONDS 20L
 
 static const char *store_url;
+static volatile bool store_stopped;
 static pthread_key_t store_key;
 
 /**
@@ -150,11 +152,29 @@ static char *object_url(CURL *curl, const char *object)
 	return url;
 }
 
-/* A name that a server could take for another one */
-static bool object_is_odd(const char *object)
+/* store_name_is_odd - could a server take this name for another one? */
+bool store_name_is_odd(const char *object)
 {
 	return !*object || *object == '/' || strstr(object, "//") || strstr(object, "..") ||
 	       !strncmp(object, "./", 2) || strstr(object, "/./");
+}
+
+/* Nobody waits for the store when the mount is gone. */
+static int on_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off_t up_all,
+		       curl_off_t up)
+{
+	(void)arg;
+	(void)down_all;
+	(void)down;
+	(void)up_all;
+	(void)up;
+	return store_stopped;
+}
+
+/* store_stop - give up whatever is asked of the store */
+void store_stop(void)
+{
+	store_stopped = true;
 }
 
 static void set_common(CURL *curl, const char *url, struct answer *answer)
@@ -169,15 +189,17 @@ static void set_common(CURL *curl, const char *url, struct answer *answer)
 	curl_easy_setopt(curl, CURLOPT_HEADERDATA, answer);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
 }
 
 static int store_ask(CURL *curl, const char *object, struct answer *answer, long *status)
 {
-	char *url = object_is_odd(object) ? NULL : object_url(curl, object);
+	char *url = store_name_is_odd(object) ? NULL : object_url(curl, object);
 	CURLcode code;
 
 	if (!url)
-		return object_is_odd(object) ? -EINVAL : -errno;
+		return store_name_is_odd(object) ? -EINVAL : -errno;
 	set_common(curl, url, answer);
 	code = curl_easy_perform(curl);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
@@ -268,4 +290,128 @@ int store_get(const struct tier_meta *meta, int fd, uint64_t start, uint64_t siz
 		return -EIO;
 	}
 	return 0;
+}
+
+/* Where in the file an upload is */
+struct source {
+	int fd;
+	off_t pos;
+};
+
+static size_t on_read(char *to, size_t size, size_t nr, void *arg)
+{
+	struct source *source = arg;
+	ssize_t len = pread(source->fd, to, size * nr, source->pos);
+
+	/* A file that has become shorter ends too early, which is an error to curl */
+	if (len < 0)
+		return CURL_READFUNC_ABORT;
+	source->pos += len;
+	return len;
+}
+
+static int send_file(CURL *curl, const struct tier_meta *meta, int fd)
+{
+	struct source source = { .fd = fd };
+	struct answer answer = { .fd = -1 };
+	struct curl_slist *headers;
+	long status = 0;
+	int err;
+
+	/* Without this, curl waits for the server to say that it wants the body */
+	headers = curl_slist_append(NULL, "Expect:");
+	if (!headers)
+		return -ENOMEM;
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+	curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
+	curl_easy_setopt(curl, CURLOPT_READDATA, &source);
+	curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)meta->size);
+	err = store_ask(curl, meta->object, &answer, &status);
+	curl_slist_free_all(headers);
+	if (err)
+		return err;
+	return status == 200 || status == 201 || status == 204 ? 0 : -EIO;
+}
+
+/**
+ * store_put - make an object from a file, and see that it is there
+ * @meta: name, which no object has, and size are given; etag and mtime are set
+ * @fd: the file
+ *
+ * The file may be changed meanwhile; then nobody knows what the object holds.
+ *
+ * Return: 0, -EIO the store does not take it or has something else afterwards, -ENOMEM
+ */
+int store_put(struct tier_meta *meta, int fd)
+{
+	const uint64_t size = meta->size;
+	CURL *curl = store_connection();
+	int err;
+
+	if (!curl)
+		return -ENOMEM;
+	err = send_file(curl, meta, fd);
+	if (!err)
+		err = store_head(meta);
+	if (err == -ENOENT || (!err && meta->size != size))
+		err = -EIO;
+	meta->size = size;
+	return err;
+}
+
+/* store_remove - remove an object, that may not be there: 0, -EIO, -ENOMEM */
+int store_remove(const char *object)
+{
+	struct answer answer = { .fd = -1 };
+	CURL *curl = store_connection();
+	long status = 0;
+	int err;
+
+	if (!curl)
+		return -ENOMEM;
+	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, "DELETE");
+	err = store_ask(curl, object, &answer, &status);
+	if (err)
+		return err;
+	return status == 200 || status == 204 || status == 404 ? 0 : -EIO;
+}
+
+static int ask_to_move(CURL *curl, const char *object, const char *url)
+{
+	struct answer answer = { .fd = -1 };
+	struct curl_slist *headers;
+	size_t room = strlen(url) + sizeof("Destination: ");
+	char *line = malloc(room);
+	long status = 0;
+	int err;
+
+	if (!line)
+		return -ENOMEM;
+	snprintf(line, room, "Destination: %s", url);
+	headers = curl_slist_append(NULL, line);
+	free(line);
+	if (!headers)
+		return -ENOMEM;
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, "MOVE");
+	err = store_ask(curl, object, &answer, &status);
+	curl_slist_free_all(headers);
+	if (err)
+		return err;
+	return status == 200 || status == 201 || status == 204 ? 0 : -EIO;
+}
+
+/* store_move - give an object a name that no other one has: 0, -EIO, -ENOMEM */
+int store_move(const char *object, const char *name)
+{
+	CURL *curl = store_connection();
+	char *url = curl ? object_url(curl, name) : NULL;
+	int err;
+
+	if (!url)
+		return -ENOMEM;
+	err = ask_to_move(curl, object, url);
+	free(url);
+	return err;
 }

@@ -24,10 +24,11 @@
 /* Bytes that are fetched before they are marked */
 #define FETCH_MAX (8ULL << 20)
 
-/* How long to wait for a file that was closed to be free, in steps of 10 ms */
+/* How often to look whether a file that was closed is free */
 #define LEASE_TRIES 100
 
-static int sync_file(int fd)
+/* tier_sync_file - have a file, and what is known of it, on the medium */
+int tier_sync_file(int fd)
 {
 	return fsync(fd) ? -errno : 0;
 }
@@ -135,7 +136,7 @@ static int mark_absent(struct node *node, int fd, struct tier_meta *meta)
 	memset(meta->present, 0, sizeof(meta->present));
 	filter_set_partial(node->ino, meta);
 	err = meta_save(fd, meta);
-	return err ? err : sync_file(fd);
+	return err ? err : tier_sync_file(fd);
 }
 
 /* Killed between two steps, somebody left the file short: nothing in it is to be trusted. */
@@ -152,6 +153,14 @@ static int repair_size(struct node *node, int fd, struct tier_meta *meta)
 	return err ? err : ftruncate(fd, meta->size) ? -errno : 0;
 }
 
+/* An object that was being given another name may have it already. */
+static int find_object(struct node *node, int fd, struct tier_meta *meta)
+{
+	if (!*meta->object)
+		return -EIO;
+	return meta->pending == PENDING_MOVE ? upload_settle(node, fd, meta) : 0;
+}
+
 static int fetch_stub(struct node *node, int fd, struct tier_meta *meta, uint64_t start,
 		      uint64_t size)
 {
@@ -160,7 +169,9 @@ static int fetch_stub(struct node *node, int fd, struct tier_meta *meta, uint64_
 	unsigned int last = (end + (1ULL << meta->shift) - 1) >> meta->shift;
 	int err, end_err;
 
-	err = begin_writing(node, fd, meta);
+	err = find_object(node, fd, meta);
+	if (!err)
+		err = begin_writing(node, fd, meta);
 	if (!err)
 		err = repair_size(node, fd, meta);
 	if (!err && start < end)
@@ -210,7 +221,7 @@ static int mark_changed(struct node *node, int fd, struct tier_meta *meta)
 	memset(meta->present, 0, sizeof(meta->present));
 	err = meta_save(fd, meta);
 	if (!err)
-		err = sync_file(fd);
+		err = tier_sync_file(fd);
 	if (!err)
 		filter_set_whole(node->ino, TIER_WHOLE | TIER_DIRTY);
 	return err;
@@ -223,7 +234,7 @@ static int empty_stub(struct node *node, int fd, struct tier_meta *meta)
 
 	if (!err && ftruncate(fd, 0))
 		err = -errno;
-	return err ? err : sync_file(fd);
+	return err ? err : tier_sync_file(fd);
 }
 
 /**
@@ -254,29 +265,36 @@ int tier_change(struct node *node, int fd, bool keep)
 		filter_set_whole(node->ino, TIER_WHOLE | TIER_DIRTY | TIER_WRITTEN);
 	if (!err && !keep && ftruncate(fd, 0))
 		err = -errno;
+	if (!err)
+		work_add(node, WORK_LATER);
 	return err;
 }
 
-/*
- * A lease that only one can have who is alone: nobody has the file open, or mapped, and
- * who opens it waits. What was closed may take a moment to be free.
+/**
+ * tier_lease - take a lease on a file, or see who has it open
+ * @fd: the file; of %F_RDLCK, open for reading only
+ * @type: %F_WRLCK: nobody has it open, or mapped, and who opens it waits; %F_RDLCK: nobody
+ * has it open for writing, and who does so waits
+ * @tries: how often to try, with 10 ms in between: what was closed may take a moment
+ *
+ * Return: 0, -EBUSY somebody has it open, or what fcntl(2) failed with
  */
-static int take_lease(int fd)
+int tier_lease(int fd, int type, int tries)
 {
 	const struct timespec step = { .tv_nsec = 10000000 };
-	int i;
 
-	for (i = 0; i < LEASE_TRIES; i++) {
-		if (!fcntl(fd, F_SETLEASE, F_WRLCK))
+	for (;;) {
+		if (!fcntl(fd, F_SETLEASE, type))
 			return 0;
 		if (errno != EAGAIN)
 			return -errno;
+		if (!--tries)
+			return -EBUSY;
 		nanosleep(&step, NULL);
 	}
-	return -EBUSY;
 }
 
-static void drop_lease(int fd)
+void tier_unlease(int fd)
 {
 	fcntl(fd, F_SETLEASE, F_UNLCK);
 }
@@ -327,11 +345,12 @@ static int make_stub(struct node *node, int fd, struct tier_meta *meta)
  * tier_make_stub - make an empty file one whose bytes are in the store
  * @node: regular file
  * @text: name of the object
+ * @owned: the object goes when the file goes, and is called as the file is
  *
  * Return: 0, -EEXIST the file is not empty or has an object, -EBUSY it is open,
  * -ENAMETOOLONG, -ENOENT or -EIO as store_head()
  */
-int tier_make_stub(struct node *node, const char *text)
+int tier_make_stub(struct node *node, const char *text, bool owned)
 {
 	struct tier_meta meta;
 	int fd, err;
@@ -339,7 +358,7 @@ int tier_make_stub(struct node *node, const char *text)
 	fd = node_open(node, O_RDWR);
 	if (fd < 0)
 		return fd;
-	err = take_lease(fd);
+	err = tier_lease(fd, F_WRLCK, LEASE_TRIES);
 	if (!err)
 		err = meta_load(fd, &meta);
 	if (!err && meta.state != TIER_LOCAL)
@@ -348,17 +367,20 @@ int tier_make_stub(struct node *node, const char *text)
 		err = -ENAMETOOLONG;
 	if (!err) {
 		strcpy(meta.object, text);
+		meta.owned = owned;
 		err = make_stub(node, fd, &meta);
 	}
-	drop_lease(fd);
+	tier_unlease(fd);
 	close(fd);
+	if (!err && owned)
+		work_add(node, WORK_NOW);
 	return err;
 }
 
-/* Opened for writing, but not written to: it is what it was. */
-static bool unchanged(const struct node *node, const struct tier_meta *meta)
+/* tier_is_unchanged - was it opened for writing, and not written to, so that it is what it was? */
+bool tier_is_unchanged(const struct node *node, const struct tier_meta *meta)
 {
-	return meta->state == TIER_CHANGED &&
+	return meta->state == TIER_CHANGED && *meta->object &&
 	       filter_whole(node->ino) == (TIER_WHOLE | TIER_DIRTY);
 }
 
@@ -372,7 +394,7 @@ static int evict_alone(struct node *node, int fd)
 		return err;
 	if (meta.state == TIER_LOCAL)
 		return -ENODATA;
-	if (meta.state == TIER_CHANGED && !unchanged(node, &meta))
+	if (meta.state == TIER_CHANGED && !tier_is_unchanged(node, &meta))
 		return -EUCLEAN;
 	if (fstat(fd, &st))
 		return -errno;
@@ -385,26 +407,36 @@ static int evict_alone(struct node *node, int fd)
 	return become_stub(node, fd, &meta);
 }
 
-/**
- * tier_evict - let go of the bytes of a file that are in the store, too
- * @node: regular file
- *
- * Return: 0, -EBUSY somebody has it open or mapped, -EUCLEAN it differs from its object,
- * -ENODATA it has none, or what the backing failed with
- */
-int tier_evict(struct node *node)
+static int evict(struct node *node)
 {
 	int fd = node_open(node, O_RDWR);
 	int err;
 
 	if (fd < 0)
 		return fd;
-	err = take_lease(fd);
+	err = tier_lease(fd, F_WRLCK, LEASE_TRIES);
 	if (!err)
 		err = evict_alone(node, fd);
-	drop_lease(fd);
+	tier_unlease(fd);
 	close(fd);
 	return err;
+}
+
+/**
+ * tier_evict - let go of the bytes of a file that are in the store, too
+ * @node: regular file
+ *
+ * What is not there yet, or not as it is here, is sent there before, if that is done at
+ * all. Somebody can change the file again when it has been, and then it stays.
+ *
+ * Return: 0, -EBUSY somebody has it open or mapped, -EUCLEAN it differs from its object,
+ * -ENODATA it has none, what upload_file() returns, or what the backing failed with
+ */
+int tier_evict(struct node *node)
+{
+	int err = work_is_on() ? upload_file(node) : 0;
+
+	return err ? err : evict(node);
 }
 
 /* tier_set_times - set times as utimensat(2), of a file that may be a stub */
@@ -448,7 +480,8 @@ int tier_describe(struct node *node, char *text, size_t size)
 	case TIER_CLEAN:
 		return snprintf(text, size, "clean %s", meta.object);
 	default:
-		return snprintf(text, size, "%s %s", unchanged(node, &meta) ? "open" : "changed",
-				meta.object);
+		return snprintf(text, size, "%s%s%s",
+				tier_is_unchanged(node, &meta) ? "open" : "changed",
+				*meta.object ? " " : "", meta.object);
 	}
 }

@@ -19,6 +19,7 @@
 #define MAP_SHARED	1
 #define SEEK_DATA	3
 #define SEEK_HOLE	4
+#define FUSE_ROOT_ID	1
 #define WHOLE_FILE	0x7fffffffffffffffULL
 
 struct {
@@ -37,7 +38,7 @@ struct {
 	__type(value, struct tier_partial);
 } tier_partial SEC(".maps");
 
-/* Inodes that somebody wanted to map and that are not whole */
+/* struct tier_wanted of what somebody wanted to map and must not yet */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 16);
@@ -57,13 +58,27 @@ static __always_inline struct tier_partial *find_partial(__u64 nodeid)
 	return bpf_map_lookup_elem(&tier_partial, &ino);
 }
 
+/* Has a change been seen since the last time that somebody wanted to know? */
+static __always_inline bool is_noted(__u32 flags)
+{
+	return (flags & (TIER_WRITTEN | TIER_WATCHED)) == TIER_WRITTEN;
+}
+
 /* Only for a file that the disk says is dirty: with a note, it stays so. */
+static __always_inline void note(__u32 *flags)
+{
+	if (is_noted(*flags))
+		return;
+	__sync_fetch_and_or(flags, TIER_WRITTEN);
+	__sync_fetch_and_and(flags, ~TIER_WATCHED);
+}
+
 static __always_inline void note_written(__u64 nodeid)
 {
 	__u32 *flags = find_whole(nodeid);
 
-	if (flags && !(*flags & TIER_WRITTEN))
-		__sync_fetch_and_or(flags, TIER_WRITTEN);
+	if (flags)
+		note(flags);
 }
 
 /* Are all chunks of a range there? No is an answer that is always right. */
@@ -130,18 +145,31 @@ int BPF_PROG(tier_read, struct fuse_filter_ctx *fctx, const struct fuse_filter_i
 							       FUSE_FILTER_DAEMON;
 }
 
+/* Nobody can wait for the daemon here; it sees to the file for the next attempt. */
+static __always_inline int try_again(__u64 nodeid, bool change)
+{
+	struct tier_wanted wanted = {
+		.ino = nodeid & ~FUSE_NODEID_KERNEL,
+		.change = change,
+	};
+
+	bpf_ringbuf_output(&tier_wanted, &wanted, sizeof(wanted), 0);
+	return -EAGAIN;
+}
+
 SEC("struct_ops/write")
 int BPF_PROG(tier_write, struct fuse_filter_ctx *fctx, const struct fuse_filter_io *in)
 {
 	__u32 *flags = find_whole(fctx->nodeid);
 
 	if (!flags || !(*flags & TIER_DIRTY))
-		return FUSE_FILTER_DAEMON;
-	if (*flags & TIER_WRITTEN)
+		return in->size == WHOLE_FILE ? try_again(fctx->nodeid, true) :
+						FUSE_FILTER_DAEMON;
+	if (is_noted(*flags))
 		return FUSE_FILTER_BACKING;
 	/* A mapping writes when nobody is asked any more */
 	if (in->size == WHOLE_FILE)
-		__sync_fetch_and_or(flags, TIER_WRITTEN);
+		note(flags);
 	return FUSE_FILTER_BACKING | FUSE_FILTER_POST;
 }
 
@@ -153,33 +181,26 @@ int BPF_PROG(tier_write_post, struct fuse_filter_ctx *fctx, const struct fuse_fi
 	return 0;
 }
 
-/* Nobody can wait for the daemon here; it fetches the file for the next attempt. */
 SEC("struct_ops/mmap")
 int BPF_PROG(tier_mmap, struct fuse_filter_ctx *fctx, const struct fuse_filter_mmap *in)
 {
-	__u64 ino = fctx->nodeid & ~FUSE_NODEID_KERNEL;
-
-	if (may_read(fctx->nodeid, 0, WHOLE_FILE))
-		return FUSE_FILTER_BACKING;
-	bpf_ringbuf_output(&tier_wanted, &ino, sizeof(ino), 0);
-	return -EAGAIN;
+	return may_read(fctx->nodeid, 0, WHOLE_FILE) ? FUSE_FILTER_BACKING :
+						       try_again(fctx->nodeid, false);
 }
 
 SEC("struct_ops/setattr")
 int BPF_PROG(tier_setattr, struct fuse_filter_ctx *fctx)
 {
 	const struct fuse_filter_attr *attr = fuse_filter_ctx_attr(fctx);
-	__u32 *flags;
 
 	if (!attr)
 		return FUSE_FILTER_DEFAULT;
-	if (attr->valid & FATTR_SIZE) {
-		flags = find_whole(fctx->nodeid);
-		if (!flags || !(*flags & TIER_DIRTY))
-			return FUSE_FILTER_DAEMON;
-		__sync_fetch_and_or(flags, TIER_WRITTEN);
-		return FUSE_FILTER_BACKING;
-	}
+	/*
+	 * Who truncates by a name has no file open, by which the daemon could tell that
+	 * somebody is about to: it does it itself, with its lock held.
+	 */
+	if (attr->valid & FATTR_SIZE)
+		return FUSE_FILTER_DAEMON;
 	/* The daemon puts times back when it has fetched; it must know of new ones */
 	if (attr->valid & (FATTR_MTIME | FATTR_ATIME) && find_partial(fctx->nodeid))
 		return FUSE_FILTER_DAEMON;
@@ -193,7 +214,7 @@ int BPF_PROG(tier_fallocate, struct fuse_filter_ctx *fctx, const struct fuse_fal
 
 	if (!flags || !(*flags & TIER_DIRTY))
 		return FUSE_FILTER_DAEMON;
-	__sync_fetch_and_or(flags, TIER_WRITTEN);
+	note(flags);
 	return FUSE_FILTER_BACKING;
 }
 
@@ -327,8 +348,48 @@ int BPF_PROG(tier_ioctl, struct fuse_filter_ctx *fctx, const struct fuse_ioctl_i
 	return FUSE_FILTER_BACKING;
 }
 
+/* The daemon's own directory; nobody finds it, whoever he is */
+static __always_inline int keep_graves(struct fuse_filter_ctx *fctx)
+{
+	const char *name;
+
+	if (fctx->parent != FUSE_ROOT_ID)
+		return FUSE_FILTER_DEFAULT;
+	name = bpf_fuse_ctx_name(fctx, FUSE_FILTER_NAME_SIZE);
+	return name && !fuse_filter_name_is(name, TIER_GRAVES) ? FUSE_FILTER_DEFAULT : -ENOENT;
+}
+
+SEC("struct_ops/lookup")
+int BPF_PROG(tier_lookup, struct fuse_filter_ctx *fctx)
+{
+	return keep_graves(fctx);
+}
+
+SEC("struct_ops/dirent")
+int BPF_PROG(tier_dirent, struct fuse_filter_ctx *fctx, const struct fuse_filter_dirent *entry)
+{
+	return keep_graves(fctx);
+}
+
+/* Whose name is taken away, only the daemon can tell; its object is to go, or to follow. */
+SEC("struct_ops/unlink")
+int BPF_PROG(tier_unlink, struct fuse_filter_ctx *fctx)
+{
+	return FUSE_FILTER_DAEMON;
+}
+
+SEC("struct_ops/rename")
+int BPF_PROG(tier_rename, struct fuse_filter_ctx *fctx, const struct fuse_rename2_in *in)
+{
+	return FUSE_FILTER_DAEMON;
+}
+
 SEC(".struct_ops.link")
 struct fuse_filter_ops tierfs = {
+	.lookup = (void *)tier_lookup,
+	.dirent = (void *)tier_dirent,
+	.unlink = (void *)tier_unlink,
+	.rename = (void *)tier_rename,
 	.open = (void *)tier_open,
 	.create = (void *)tier_create,
 	.read = (void *)tier_read,
