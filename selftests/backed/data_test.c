@@ -394,6 +394,23 @@ static int pwritev2_at(int fd, void *buf, size_t len, off_t offset, int flags)
 	return RES(pwritev2(fd, &iov, 1, offset, flags));
 }
 
+/*
+ * The first write finds out that there are no privileges to take away. If the clock moves
+ * on before the second, a file system may wait to write the time: try again then.
+ */
+static int write_again(int fd)
+{
+	int i, ret = -EAGAIN;
+	char buf[64] = "";
+
+	for (i = 0; i < 100 && ret == -EAGAIN; i++) {
+		ret = RES(pwrite(fd, buf, 1, 0));
+		if (ret == 1)
+			ret = pwritev2_at(fd, buf, sizeof(buf), 0, RWF_NOWAIT);
+	}
+	return ret;
+}
+
 /* What io_uring tries first: where the backing can do it, so can the mount. */
 TEST_F(data, without_waiting)
 {
@@ -407,11 +424,7 @@ TEST_F(data, without_waiting)
 	ASSERT_EQ(sizeof(buf), pread(b, buf, sizeof(buf), 0));
 	native = preadv2_at(a, buf, sizeof(buf), 0, RWF_NOWAIT);
 	EXPECT_EQ(native, preadv2_at(b, buf, sizeof(buf), 0, RWF_NOWAIT));
-	/* The first write finds out that there are no privileges to take away */
-	ASSERT_EQ(1, pwrite(a, buf, 1, 0));
-	ASSERT_EQ(1, pwrite(b, buf, 1, 0));
-	native = pwritev2_at(a, buf, sizeof(buf), 0, RWF_NOWAIT);
-	EXPECT_EQ(native, pwritev2_at(b, buf, sizeof(buf), 0, RWF_NOWAIT));
+	EXPECT_EQ(write_again(a), write_again(b));
 	if (!strcmp(variant->fs, "ext4"))
 		EXPECT_EQ(sizeof(buf), preadv2_at(b, buf, sizeof(buf), 0, RWF_NOWAIT));
 	close(a);
