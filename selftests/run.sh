@@ -30,7 +30,8 @@ tests() {
 	for group in module backed filter fault fuse oracle lib fuzz policy tool astack tierfs bench crash scale timing programs; do
 		[ "$group" != module ] || [ "$FLAVOUR" = module ] || continue
 		case $FLAVOUR:$group in
-		*:crash | *:scale | *:timing | *:programs | debug:lib | debug:fuzz | debug:policy | debug:astack | debug:tierfs | debug:bench)
+		*:crash | *:scale | *:timing | *:programs | \
+		debug:lib | debug:fuzz | debug:policy | debug:tool | debug:astack | debug:tierfs | debug:bench)
 			[ ${#args[@]} -gt 0 ] || continue
 			;;
 		esac
