@@ -343,14 +343,15 @@ void fuse_backed_read_stats(struct fuse_conn *fc, u32 opcode,
 
 /*
  * Count an operation that the backing answered, and what came of it. Counters are per
- * CPU and never read on the way of an operation; an increment is one instruction.
+ * CPU and never read on the way of an operation; an increment is one instruction. What
+ * has only been queued has not failed.
  */
 static inline void fuse_backed_count(struct fuse_conn *fc, u32 opcode, ssize_t ret)
 {
 	struct fuse_op_stats __percpu *stats = &fc->backed->stats[opcode];
 
 	this_cpu_inc(stats->backing);
-	if (unlikely(ret < 0))
+	if (unlikely(ret < 0 && ret != -EIOCBQUEUED))
 		this_cpu_inc(stats->errors);
 }
 

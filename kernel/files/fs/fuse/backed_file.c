@@ -283,7 +283,7 @@ static noinline ssize_t fuse_backed_read_asking(struct kiocb *iocb, struct iov_i
 	}
 	fuse_backed_keep_size(call.inode);
 	if (ret == -EIOCBQUEUED) {
-		fuse_backed_account(&call, 0);
+		fuse_backed_account(&call, ret);
 		return ret;
 	}
 	return fuse_backed_done(&call, ret);
@@ -301,7 +301,7 @@ static ssize_t fuse_backed_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	fuse_backed_follow_flags(file);
 	ret = fuse_passthrough_read_iter(iocb, to);
 	fuse_backed_keep_size(inode);
-	fuse_backed_count(get_fuse_conn(inode), FUSE_READ, ret == -EIOCBQUEUED ? 0 : ret);
+	fuse_backed_count(get_fuse_conn(inode), FUSE_READ, ret);
 	return ret;
 }
 
@@ -454,7 +454,7 @@ static noinline ssize_t fuse_backed_write_asking(struct kiocb *iocb,
 		ret = fuse_backed_write_backing(iocb, from, iocb->ki_flags);
 	inode_unlock(inode);
 	if (ret == -EIOCBQUEUED) {
-		fuse_backed_account(&call, 0);
+		fuse_backed_account(&call, ret);
 		return ret;
 	}
 	return fuse_backed_done(&call, ret);
@@ -476,7 +476,7 @@ static ssize_t fuse_backed_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	fuse_backed_follow_flags(file);
 	ret = fuse_backed_write_backing(iocb, from, iocb->ki_flags);
 	inode_unlock(inode);
-	fuse_backed_count(get_fuse_conn(inode), FUSE_WRITE, ret == -EIOCBQUEUED ? 0 : ret);
+	fuse_backed_count(get_fuse_conn(inode), FUSE_WRITE, ret);
 	return ret;
 }
 
