@@ -54,13 +54,9 @@ int bury_begin(struct node *node)
 {
 	struct tier_meta meta;
 	char name[24];
-	int fd, err;
+	int err;
 
-	fd = node_open(node, O_RDONLY);
-	if (fd < 0)
-		return fd;
-	err = meta_load(fd, &meta);
-	close(fd);
+	err = meta_of(node, &meta);
 	if (err)
 		return err;
 	if (!meta.owned && !meta.pending)

@@ -4,8 +4,10 @@
  * all, whenever the daemon or the machine dies.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "tierfs.h"
 
@@ -123,6 +125,24 @@ int meta_load(int fd, struct tier_meta *meta)
 	from = take(meta->other, from, u.disk.other_len);
 	take(meta->present, from, u.disk.present_len);
 	return 0;
+}
+
+/**
+ * meta_of - meta_load() for a node, of which nothing is open
+ * @node: regular file
+ * @meta: out
+ *
+ * Return: as for meta_load(), or what open(2) failed with
+ */
+int meta_of(const struct node *node, struct tier_meta *meta)
+{
+	int fd = node_open(node, O_RDONLY), err;
+
+	if (fd < 0)
+		return fd;
+	err = meta_load(fd, meta);
+	close(fd);
+	return err;
 }
 
 /**

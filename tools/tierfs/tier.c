@@ -462,13 +462,9 @@ int tier_set_times(struct node *node, int fd, const struct timespec times[2])
 int tier_describe(struct node *node, char *text, size_t size)
 {
 	struct tier_meta meta;
-	int fd, err;
+	int err;
 
-	fd = node_open(node, O_RDONLY);
-	if (fd < 0)
-		return fd;
-	err = meta_load(fd, &meta);
-	close(fd);
+	err = meta_of(node, &meta);
 	if (err)
 		return err;
 	switch (meta.state) {

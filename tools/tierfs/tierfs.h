@@ -114,6 +114,7 @@ struct options {
 
 /* meta.c */
 int meta_load(int fd, struct tier_meta *meta);
+int meta_of(const struct node *node, struct tier_meta *meta);
 int meta_save(int fd, const struct tier_meta *meta);
 unsigned int meta_chunks(const struct tier_meta *meta);
 unsigned int meta_nr_present(const struct tier_meta *meta);

@@ -113,12 +113,8 @@ static void again(struct node *node, int err)
 static bool is_undone(const struct node *node, const struct stat *st, const char *path)
 {
 	struct tier_meta meta;
-	int fd = node_open(node, O_RDONLY);
-	int err = fd < 0 ? fd : meta_load(fd, &meta);
 
-	if (fd >= 0)
-		close(fd);
-	if (err)
+	if (meta_of(node, &meta))
 		return true;
 	return meta.state == TIER_CHANGED || (meta.state == TIER_LOCAL && st->st_size) ||
 	       meta.pending || (meta.owned && !name_is_of(meta.object, path));
