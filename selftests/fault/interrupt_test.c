@@ -106,6 +106,28 @@ FIXTURE_TEARDOWN(daemon)
 }
 
 /*
+ * Make a place for @op, and find out from another one like it what it is like before
+ * and after the operation: texts of SHAPE_SIZE.
+ */
+static int make_place(const struct backed *b, const struct operation *op, struct place *p,
+		      char *before, char *after)
+{
+	struct place like;
+	int err;
+
+	err = place_make(&like, b);
+	if (!err)
+		err = place_make(p, b);
+	if (!err)
+		err = shape_of(like.back, before, SHAPE_SIZE);
+	if (err)
+		return err;
+	if (operation_run(op->run, &like) != op->returns)
+		return -EPROTO;
+	return shape_of(like.back, after, SHAPE_SIZE);
+}
+
+/*
  * What the daemon can be asked about; but for FLUSH, whose answer is waited for to the end, as
  * with any daemon.
  */
@@ -150,16 +172,12 @@ TEST_F(daemon, holds_each_operation)
 	for (size_t i = 0; i < nr_operations; i++) {
 		const struct operation *op = &operations[i];
 		char before[SHAPE_SIZE], after[SHAPE_SIZE], now[SHAPE_SIZE];
-		struct place p, like;
+		struct place p;
 		pid_t pid;
 
 		if (!is_asked(op))
 			continue;
-		ASSERT_EQ(0, place_make(&like, &self->b));
-		ASSERT_EQ(0, place_make(&p, &self->b));
-		ASSERT_EQ(0, shape_of(like.back, before, sizeof(before)));
-		EXPECT_EQ(op->returns, operation_run(op->run, &like));
-		ASSERT_EQ(0, shape_of(like.back, after, sizeof(after)));
+		ASSERT_EQ(0, make_place(&self->b, op, &p, before, after)) TH_LOG("opcode %u", op->opcode);
 
 		ASSERT_EQ(0, route(&self->filter, op->opcode, variant->flag));
 		ASSERT_EQ(0, kill(self->b.server->pid, SIGSTOP));
@@ -233,17 +251,13 @@ TEST_F(frozen, backing)
 	for (size_t i = 0; i < nr_operations; i++) {
 		const struct operation *op = &operations[i];
 		char before[SHAPE_SIZE], after[SHAPE_SIZE], now[SHAPE_SIZE];
-		struct place p, like;
+		struct place p;
 		int stuck, signal;
 		pid_t pid;
 
 		if (!changes(op))
 			continue;
-		ASSERT_EQ(0, place_make(&like, &self->b));
-		ASSERT_EQ(0, place_make(&p, &self->b));
-		ASSERT_EQ(0, shape_of(like.back, before, sizeof(before)));
-		EXPECT_EQ(op->returns, operation_run(op->run, &like));
-		ASSERT_EQ(0, shape_of(like.back, after, sizeof(after)));
+		ASSERT_EQ(0, make_place(&self->b, op, &p, before, after)) TH_LOG("opcode %u", op->opcode);
 
 		/* Who is stuck has our directory locked: others find there what is cached */
 		EXPECT_STREQ("text", text_of(in(p.mnt, "other")));
